@@ -1,0 +1,3 @@
+"""asrkit: trains transducer speech recognizers with little memory and little compute."""
+
+__version__ = "0.1.0"

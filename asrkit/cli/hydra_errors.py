@@ -1,0 +1,82 @@
+"""Hydra's and OmegaConf's errors in one message, with the nearest right key."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+
+_BAD_KEY = re.compile(r"Key '(?P<key>[^']*)' (?:is not in struct|not in '(?P<cls>\w+)')")
+_FULL_KEY = re.compile(r"full_key: (?P<full>\S+)")
+_OBJECT = re.compile(r"object_type=(?P<cls>\w+)")
+_GROUP = re.compile(r"Could not override '(?P<group>[\w/@.]+)'")
+
+
+def explain(error: BaseException) -> str | None:
+    """Return a message for a mistake in the configuration, None for another error."""
+    chain = _chain(error)
+    ours = [e for e in chain if isinstance(e, HydraException | OmegaConfBaseException)]
+    if not ours:
+        return None
+    text = "\n".join(str(e) for e in ours)
+    bad_key = _BAD_KEY.search(text)
+    if bad_key:
+        return _explain_key(bad_key["key"], text)
+    for link in ours:
+        if isinstance(link, MissingConfigException) and link.options:
+            name = str(link.missing_cfg_file).split("/")[-1]
+            group = "/".join(str(link.missing_cfg_file).split("/")[:-1])
+            options = [o for o in link.options if not o.startswith("base_")]
+            return f"{group}={name}: {unknown_key(name, options)}"
+    group = _GROUP.search(text)
+    if group and "No match in the defaults list" in text:
+        return unknown_key(group["group"], _root_keys())
+    # An error of a config class's own check is the first cause.
+    cause = next((e for e in chain if isinstance(e, ValueError)), ours[0])
+    lines = [line.strip() for line in str(cause).split("\n")]
+    full = _FULL_KEY.search(text)
+    return f"{full['full']}: {lines[0]}" if full else lines[0]
+
+
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """Say that a key is unknown, which one may be meant, and which there are."""
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    return f"no {key!r} here.{meant} There are: {', '.join(sorted(known))}"
+
+
+def _explain_key(key: str, text: str) -> str:
+    """Name the key, its config class and the keys that the class has."""
+    full = _FULL_KEY.search(text)
+    cls = _OBJECT.search(text)
+    name = cls["cls"] if cls else "Config"
+    if name == "dict":
+        return f"{full['full'] if full else key}: there is no such key"
+    return f"{full['full'] if full else key} ({name}): " + unknown_key(
+        key, _keys_of(name)
+    )
+
+
+def _keys_of(class_name: str) -> list[str]:
+    """Return the fields of a config class."""
+    from asrkit.config import classes
+
+    cls = classes().get(class_name)
+    return list(cls.__dataclass_fields__) if cls is not None else _root_keys()
+
+
+def _root_keys() -> list[str]:
+    """Return the groups and the values at the root."""
+    groups = [name for name in ConfigStore.instance().repo if "." not in name]
+    return sorted({*_keys_of("Config"), *groups} - {"hydra", "_dummy_empty_config_"})
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """Return an error and what it came from."""
+    links: list[BaseException] = []
+    while error is not None and error not in links:
+        links.append(error)
+        error = error.__cause__ or error.__context__
+    return links

@@ -1,0 +1,23 @@
+"""Where log lines go: the console, and a file that keeps them."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+
+def start_logging(folder: Path | None, command: str, rank: int = 0) -> None:
+    """Log to the console (rank 0 alone) and, if given a folder, to a file in it."""
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    root.handlers.clear()
+    if rank == 0:
+        console = logging.StreamHandler(sys.stderr)
+        console.setFormatter(logging.Formatter("%(message)s"))
+        root.addHandler(console)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{command}-{time.strftime('%Y-%m-%d-%H-%M-%S')}-{rank}.log"
+        file = logging.FileHandler(folder / name, encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        root.addHandler(file)

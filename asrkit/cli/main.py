@@ -1,0 +1,26 @@
+"""What every command shares: how it ends."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from asrkit.utils.errors import InputError
+
+BAD_INPUT = 2
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run a command and end the process with its exit status.
+
+    Bad input ends it with one line instead of a traceback.
+    """
+    try:
+        status = main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = INTERRUPTED
+    sys.exit(status)

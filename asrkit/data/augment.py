@@ -1,0 +1,16 @@
+"""All augmentation in one group: of the audio in the workers, of features on the device."""
+
+from dataclasses import dataclass, field
+
+from asrkit.data.spec_augment import SpecAugmentConfig
+from asrkit.data.wave_augment import WaveAugmentConfig
+
+
+@dataclass(kw_only=True)
+class AugmentConfig:
+    """What is done to the training data, and only to it."""
+
+    wave: WaveAugmentConfig = field(default_factory=WaveAugmentConfig)
+    """Speed perturbation and noise."""
+    spec: SpecAugmentConfig = field(default_factory=SpecAugmentConfig)
+    """SpecAugment."""

@@ -1,0 +1,101 @@
+"""A batch of utterances, as it goes from the loader to the model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lhotse import CutSet
+from lhotse.cut import Cut
+from torch import Tensor
+
+from asrkit.text.tokenizer import Tokenizer
+
+
+@dataclass
+class Batch:
+    """Utterances with their audio, or with features computed before."""
+
+    ids: list[str]
+    texts: list[str]
+    speakers: list[str | None]
+    signal: Tensor
+    """Audio (B, S) in [-1, 1], or stored features (B, T_in, F), float32."""
+    signal_lens: Tensor
+    """Samples or frames per utterance, (B,), int64."""
+    tokens: Tensor
+    """(B, U), int64; what lies past token_lens is 0."""
+    token_lens: Tensor
+    """(B,), int64."""
+    seconds: float
+    """Audio in the batch."""
+
+    @property
+    def has_features(self) -> bool:
+        """Whether the signal is features already."""
+        return self.signal.ndim == 3
+
+    def to(self, device: torch.device) -> "Batch":
+        """Move the tensors; pinned memory goes over without waiting."""
+        return Batch(
+            ids=self.ids,
+            texts=self.texts,
+            speakers=self.speakers,
+            signal=self.signal.to(device, non_blocking=True),
+            signal_lens=self.signal_lens.to(device, non_blocking=True),
+            tokens=self.tokens.to(device, non_blocking=True),
+            token_lens=self.token_lens.to(device, non_blocking=True),
+            seconds=self.seconds,
+        )
+
+    def pin_memory(self) -> "Batch":
+        """Put the signal where a GPU can fetch it; called by torch's DataLoader."""
+        self.signal = self.signal.pin_memory()
+        return self
+
+
+def collate(
+    cuts: CutSet, tokenizer: Tokenizer, sampling_rate: int, *, stored_features: bool
+) -> Batch:
+    """Read the audio (or the stored features) of cuts with one supervision each.
+
+    Args:
+        cuts: Utterances.
+        tokenizer: Turns their texts into tokens.
+        sampling_rate: Hz to resample to.
+        stored_features: Read the features that the cuts point to, not the audio.
+    """
+    utterances = list(cuts)
+    if stored_features:
+        signals = [torch.from_numpy(cut.load_features()) for cut in utterances]
+    else:
+        signals = [torch.from_numpy(read(cut, sampling_rate)) for cut in utterances]
+    texts = [cut.supervisions[0].text or "" for cut in utterances]
+    tokens = [torch.tensor(tokenizer.encode(t), dtype=torch.int64) for t in texts]
+    return Batch(
+        ids=[cut.id for cut in utterances],
+        texts=texts,
+        speakers=[cut.supervisions[0].speaker for cut in utterances],
+        signal=pad(signals),
+        signal_lens=lengths(signals),
+        tokens=pad(tokens),
+        token_lens=lengths(tokens),
+        seconds=sum(cut.duration for cut in utterances),
+    )
+
+
+def read(cut: Cut, sampling_rate: int) -> np.ndarray:
+    """Read a cut's first channel at the given rate, (S,), float32."""
+    if cut.sampling_rate != sampling_rate:
+        cut = cut.resample(sampling_rate)
+    return np.asarray(cut.load_audio()[0], dtype=np.float32)
+
+
+def pad(rows: Sequence[Tensor]) -> Tensor:
+    """Stack rows of different lengths, filled up with 0."""
+    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
+
+
+def lengths(rows: Sequence[Tensor]) -> Tensor:
+    """Return the lengths of rows, (B,), int64."""
+    return torch.tensor([len(row) for row in rows], dtype=torch.int64)

@@ -1,0 +1,203 @@
+"""Downloads that go on where they stopped, and archives unpacked once."""
+
+import hashlib
+import logging
+import tarfile
+import time
+import urllib.error
+import urllib.request
+import zlib
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import BinaryIO
+
+from asrkit.data.progress import track
+from asrkit.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+OPENSLR = "https://www.openslr.org/resources"
+# Part of LibriSpeech (12) or Mini LibriSpeech (31): resource, MD5 of the archive.
+PARTS = {
+    "dev-clean": (12, "42e2234ba48799c1f50f24a7926300a1"),
+    "dev-other": (12, "c8d0bcc9cca99d4f8b62fcc847357931"),
+    "test-clean": (12, "32fa31d27d2e1cad72775fee3f4849a9"),
+    "test-other": (12, "fb5a50374b501bb3bac4815ee91d3135"),
+    "train-clean-100": (12, "2a93770f6d5c6c964bc36631d331a522"),
+    "train-clean-360": (12, "c0e676e450a7ff2f54aeade5171606fa"),
+    "train-other-500": (12, "d1a0fd59409feb2c614ce4d30c387708"),
+    "dev-clean-2": (31, "6d7ab67ac6a1d2c993d050e16d61080d"),
+    "train-clean-5": (31, "5df7d4e78065366204ca6845bb08f490"),
+}
+_EVALUATION = ["dev-clean", "dev-other", "test-clean", "test-other"]
+CORPORA = {
+    # Mini LibriSpeech has no test part of its own.
+    "mini": ["train-clean-5", "dev-clean-2"],
+    "100": ["train-clean-100", *_EVALUATION],
+    "960": ["train-clean-100", "train-clean-360", "train-other-500", *_EVALUATION],
+}
+"""Corpora that can be downloaded, and their parts."""
+
+_RETRIES = 3
+_PAUSE = 2.0
+"""Seconds before the first retry; more before later ones."""
+_TIMEOUT = 60.0
+"""Seconds without a byte after which a connection counts as broken."""
+_CHUNK = 1 << 20
+
+
+def download_corpus(name: str, folder: Path) -> Path:
+    """Download and unpack a corpus; what is there already is not fetched again.
+
+    Args:
+        name: One of `CORPORA`.
+        folder: Where to put the archives and, below it, the corpus.
+
+    Returns:
+        The folder that holds the parts.
+    """
+    for part in CORPORA[name]:
+        resource, md5 = PARTS[part]
+        archive = folder / f"{part}.tar.gz"
+        # An unpacked archive may be deleted to save space.
+        if not is_extracted(archive, folder):
+            url = f"{OPENSLR}/{resource}/{archive.name}"
+            download(url, archive, md5=md5)
+            extract(archive, folder)
+    return folder / "LibriSpeech"
+
+
+def download(url: str, target: Path, *, md5: str | None) -> None:
+    """Download a file, unless it is there.
+
+    What has arrived is kept in TARGET.part, where the next attempt goes on.
+
+    Args:
+        url: Where from.
+        target: Where to.
+        md5: Checksum to expect, in hexadecimal; None: not checked.
+
+    Raises:
+        InputError: The server does not answer, has no such file, or sent other bytes.
+    """
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    _fetch_with_retries(url, part)
+    _verify(part, url, md5)
+    part.rename(target)
+
+
+def extract(archive: Path, folder: Path) -> None:
+    """Unpack a tar archive, unless that is done.
+
+    Raises:
+        InputError: The archive is damaged, or a member would land outside `folder`.
+    """
+    if is_extracted(archive, folder):
+        return
+    logger.info("unpacking %s", archive)
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise InputError(
+            f"cannot unpack {archive}: {error}; when it is damaged, delete it "
+            "and run the command again"
+        ) from error
+    _marker(archive, folder).touch()
+
+
+def is_extracted(archive: Path, folder: Path) -> bool:
+    """Tell whether `extract` has finished with this archive."""
+    return _marker(archive, folder).exists()
+
+
+def _marker(archive: Path, folder: Path) -> Path:
+    return folder / f".{archive.name}.extracted"
+
+
+def _fetch_with_retries(url: str, part: Path) -> None:
+    retries = 0
+    while True:
+        before = _size(part)
+        try:
+            return _fetch(url, part)
+        except (HTTPException, OSError) as error:
+            if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+                raise InputError(f"cannot download {url}: {error}") from error
+            if _size(part) > before:  # It breaks off, but gets on.
+                retries = 0
+            if retries == _RETRIES:
+                raise InputError(
+                    f"cannot download {url}: {error}; when the connection is back, "
+                    f"the same command goes on where this one stopped ({part})"
+                ) from error
+            retries += 1
+            logger.warning("%s: %s; trying again", url, error)
+            time.sleep(_PAUSE * retries)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _fetch(url: str, part: Path) -> None:
+    """Append to `part` what it lacks; raises when the connection ends too early."""
+    have = _size(part)
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"})
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        # 416: nothing is left to send. The checksum tells whether that is right.
+        if error.code == 416 and have:
+            return
+        raise
+    with response:
+        if response.status != 206:  # The server sends everything from the beginning.
+            have = 0
+        total = _total(response, have)
+        with (
+            part.open("ab" if have else "wb") as file,
+            track(
+                part.name.removesuffix(".part"), total, done=have, in_bytes=True
+            ) as add,
+        ):
+            while chunk := response.read(_CHUNK):
+                _write(file, chunk)
+                have += len(chunk)
+                add(len(chunk))
+    if total is not None and have < total:
+        raise ConnectionError(f"the connection ended at {have} of {total} bytes")
+
+
+def _write(file: BinaryIO, chunk: bytes) -> None:
+    try:
+        file.write(chunk)
+        file.flush()
+    except OSError as error:  # Not to be taken for a broken connection.
+        raise InputError(
+            f"cannot write {file.name}: {error.strerror}; free some disk space and run "
+            "the command again: it goes on where this one stopped"
+        ) from error
+
+
+def _total(response: HTTPResponse, have: int) -> int | None:
+    length = response.headers.get("Content-Length")
+    return None if length is None else have + int(length)
+
+
+def _verify(part: Path, url: str, md5: str | None) -> None:
+    if md5 is None:
+        return
+    digest = hashlib.md5(usedforsecurity=False)
+    with part.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    if digest.hexdigest() != md5:
+        part.unlink()
+        raise InputError(
+            f"{url}: what arrived is not the expected file (MD5 {digest.hexdigest()}, "
+            f"expected {md5}) and was deleted; run the command again"
+        )

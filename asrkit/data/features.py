@@ -1,0 +1,109 @@
+"""Log-mel filterbank features as Kaldi computes them, in batches on any device."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from lhotse.features.kaldi.layers import create_frame_window, get_mel_banks
+from torch import Tensor, nn
+
+FRAME_SHIFT = 0.01
+"""Seconds between the starts of two frames."""
+FRAME_LENGTH = 0.025
+"""Seconds of audio in a frame."""
+PREEMPHASIS = 0.97
+ENERGY_FLOOR = 1.1920928955078125e-07  # float32's epsilon, as in Kaldi
+
+
+@dataclass(kw_only=True)
+class FeaturesConfig:
+    """Kaldi-compatible log-mel filterbank features, 100 frames a second."""
+
+    sampling_rate: int = 16000
+    """Hz; audio of another rate is resampled as it is read."""
+    num_bins: int = 80
+    """Mel bins, F."""
+    low_freq: float = 20.0
+    """Hz, lower edge of the lowest bin."""
+    high_freq: float = -400.0
+    """Hz, upper edge of the highest bin; 0 or less counts from half the rate."""
+
+    def build(self) -> "Fbank":
+        """Make the feature extractor."""
+        return Fbank(
+            sampling_rate=self.sampling_rate,
+            num_bins=self.num_bins,
+            low_freq=self.low_freq,
+            high_freq=self.high_freq,
+        )
+
+
+def num_frames(num_samples: Tensor, sampling_rate: int) -> Tensor:
+    """Return the frames of recordings of `num_samples` (Kaldi's snip_edges=false)."""
+    shift = round(FRAME_SHIFT * sampling_rate)
+    return torch.div(num_samples + shift // 2, shift, rounding_mode="floor")
+
+
+class Fbank(nn.Module):
+    """Kaldi's fbank with dither 0, snip_edges false, Povey window, no energy.
+
+    Every utterance is framed by its own length (mirrored at its own ends), so that
+    its features are the same alone and in a batch. Arguments as in `FeaturesConfig`.
+    """
+
+    window: Tensor
+    mel_banks: Tensor
+    offsets: Tensor
+
+    def __init__(
+        self, *, sampling_rate: int, num_bins: int, low_freq: float, high_freq: float
+    ) -> None:
+        super().__init__()
+        self.sampling_rate = sampling_rate
+        self.num_bins = num_bins
+        length = round(FRAME_LENGTH * sampling_rate)
+        self.shift = round(FRAME_SHIFT * sampling_rate)
+        self.fft_length = 1 << (length - 1).bit_length()
+        banks, _ = get_mel_banks(
+            num_bins, self.fft_length, sampling_rate, low_freq, high_freq
+        )
+        # Kaldi's banks leave out the Nyquist bin of the spectrum.
+        self.register_buffer("mel_banks", F.pad(banks, (0, 1)).T, persistent=False)
+        window = create_frame_window(length, "povey")
+        self.register_buffer("window", window, persistent=False)
+        offsets = torch.arange(length) + self.shift // 2 - length // 2
+        self.register_buffer("offsets", offsets, persistent=False)
+
+    @torch.no_grad()
+    def forward(self, audio: Tensor, audio_lens: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute features in float32.
+
+        Args:
+            audio: Samples in [-1, 1], (B, S).
+            audio_lens: Samples per utterance, (B,), int64.
+
+        Returns:
+            feats (B, T_in, F), zero in the padding, and feat_lens (B,), int64.
+        """
+        feat_lens = num_frames(audio_lens, self.sampling_rate)
+        frames = self._frames(audio.float(), audio_lens, int(feat_lens.max()))
+        frames = frames - frames.mean(dim=2, keepdim=True)
+        previous = F.pad(frames, (1, 0), mode="replicate")[..., :-1]
+        frames = (frames - PREEMPHASIS * previous) * self.window
+        spectrum = torch.fft.rfft(frames, n=self.fft_length)
+        power = spectrum.real.square() + spectrum.imag.square()
+        feats = (power @ self.mel_banks).clamp(min=ENERGY_FLOOR).log()
+        times = torch.arange(feats.shape[1], device=feats.device)
+        feats = feats.masked_fill((times >= feat_lens[:, None])[..., None], 0.0)
+        return feats, feat_lens
+
+    def _frames(self, audio: Tensor, audio_lens: Tensor, T: int) -> Tensor:
+        """Cut (B, S) into overlapping frames (B, T, length), mirrored at the ends."""
+        starts = torch.arange(T, device=audio.device) * self.shift
+        index = (starts[:, None] + self.offsets).flatten()  # (T * length,)
+        last = 2 * audio_lens[:, None] - 1
+        index = torch.where(index < 0, -index - 1, index)
+        index = torch.where(index >= audio_lens[:, None], last - index, index)
+        # Past the last frame of a short utterance there is nothing to mirror.
+        index = index.clamp(min=0, max=audio.shape[1] - 1)
+        return audio.gather(1, index).view(len(audio), T, -1)

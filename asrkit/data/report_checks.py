@@ -1,0 +1,115 @@
+"""What can be wrong with an utterance, and which of it keeps it out of training."""
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from lhotse import MonoCut
+
+from asrkit.text.tokenizer import UNK_ID, Tokenizer
+
+SILENT_PEAK = 1e-3
+"""Recordings whose largest magnitude is smaller are silent; 1 is full scale."""
+CLIPPED_SHARE = 1e-3
+"""A larger share of samples at full scale makes a recording clipped."""
+
+
+class Role(str, Enum):
+    """What a part of the corpus is for."""
+
+    TRAIN = "train"
+    DEV = "dev"
+    TEST = "test"
+
+
+class Problem(str, Enum):
+    """What can be wrong with an utterance."""
+
+    EMPTY_TEXT = "empty text"
+    NO_PATH = "more tokens than frames allow"
+    SILENT = "silent audio"
+    TOO_SHORT = "too short"
+    TOO_LONG = "too long"
+    MISSING = "text that the tokenizer lacks"
+    CLIPPED = "clipped audio"
+
+
+LEFT_OUT: dict[Role, frozenset[Problem]] = {
+    Role.TRAIN: frozenset(Problem) - {Problem.CLIPPED},
+    Role.DEV: frozenset(Problem) - {Problem.CLIPPED, Problem.MISSING},
+    Role.TEST: frozenset(),
+}
+"""The problems that keep an utterance out of a part; all others are but listed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """What an utterance has to fulfil.
+
+    Args:
+        frames_of: Encoder frames of a recording of so many seconds.
+        subsampling: Feature frames to an encoder frame, for messages.
+        max_symbols_per_frame: Labels that a frame can emit; None for any number.
+        repeats_need_frame: Whether equal neighbours need a blank in between (CTC).
+        min_duration: In seconds; shorter utterances are too short.
+        max_duration_of_utterance: In seconds; longer utterances are too long.
+    """
+
+    frames_of: Callable[[float], int]
+    subsampling: int
+    max_symbols_per_frame: int | None
+    repeats_need_frame: bool
+    min_duration: float | None
+    max_duration_of_utterance: float | None
+
+    def find_problems(
+        self, cut: MonoCut, text: str, tokens: Sequence[int], tokenizer: Tokenizer
+    ) -> dict[Problem, str]:
+        """Return what is wrong with an utterance, each with its details."""
+        problems = self._duration_problems(cut.duration) | _audio_problems(cut)
+        if not tokens:
+            problems[Problem.EMPTY_TEXT] = "empty text"
+        if UNK_ID in tokens:
+            missing = " ".join(tokenizer.missing(text))
+            problems[Problem.MISSING] = f"the tokenizer lacks: {missing}"
+        frames, needed = self.frames_of(cut.duration), self._frames_needed(tokens)
+        if frames < needed:
+            problems[Problem.NO_PATH] = (
+                f"{len(tokens)} tokens need {needed} encoder frames, "
+                f"{cut.duration:g} s have {frames} (subsampling {self.subsampling})"
+            )
+        return problems
+
+    def _frames_needed(self, tokens: Sequence[int]) -> int:
+        needed = 1
+        if self.max_symbols_per_frame is not None:
+            needed = max(needed, math.ceil(len(tokens) / self.max_symbols_per_frame))
+        if self.repeats_need_frame:
+            repeats = sum(map(operator.eq, tokens, tokens[1:]))
+            needed = max(needed, len(tokens) + repeats)
+        return needed
+
+    def _duration_problems(self, duration: float) -> dict[Problem, str]:
+        shortest, longest = self.min_duration, self.max_duration_of_utterance
+        if shortest is not None and duration < shortest:
+            return {Problem.TOO_SHORT: f"{duration:g} s, min_duration is {shortest:g}"}
+        if longest is not None and duration > longest:
+            return {
+                Problem.TOO_LONG: (
+                    f"{duration:g} s, max_duration_of_utterance is {longest:g}"
+                )
+            }
+        return {}
+
+
+def _audio_problems(cut: MonoCut) -> dict[Problem, str]:
+    measured = cut.custom or {}
+    problems = {}
+    if measured.get("peak", 1.0) < SILENT_PEAK:
+        problems[Problem.SILENT] = f"silent: the peak is {measured['peak']:g}"
+    if measured.get("clipped", 0.0) > CLIPPED_SHARE:
+        share = 100 * measured["clipped"]
+        problems[Problem.CLIPPED] = f"clipped: {share:.2g} % of the samples"
+    return problems

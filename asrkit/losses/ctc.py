@@ -1,0 +1,45 @@
+"""Connectionist temporal classification (Graves et al., 2006)."""
+
+from dataclasses import dataclass, field
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from asrkit.losses.criterion import Criterion, LossConfig
+from asrkit.models.asr_model import AsrModel
+
+
+class CtcCriterion(Criterion):
+    """CTC of the model's CTC head; blank is id 0.
+
+    An utterance that no path can cover (labels and repeats outnumber the frames) has
+    loss and gradient 0; the data report counts them before training.
+    """
+
+    modules_used = ("ctc_head",)
+
+    def forward(
+        self,
+        model: AsrModel,
+        enc_out: Tensor,
+        enc_lens: Tensor,
+        tokens: Tensor,
+        token_lens: Tensor,
+    ) -> Tensor:
+        """Return the loss summed over the batch."""
+        log_probs = model.ctc_log_probs(enc_out).transpose(0, 1)
+        return F.ctc_loss(
+            log_probs, tokens, enc_lens, token_lens, reduction="sum", zero_infinity=True
+        )
+
+
+@dataclass(kw_only=True)
+class CtcLossConfig(LossConfig):
+    """CTC alone."""
+
+    weights: dict[str, float] = field(default_factory=lambda: {"ctc": 1.0})
+    """Weight of each criterion: ctc."""
+
+    def criteria(self) -> dict[str, Criterion]:
+        """Make every criterion that may have a weight."""
+        return {"ctc": CtcCriterion()}

@@ -1,0 +1,118 @@
+"""Multi-head self-attention with rotary or relative positions."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention over torch's scaled_dot_product_attention.
+
+    Subclasses say how positions enter; the base class knows none.
+
+    Args:
+        dim: Model dimension, D.
+        num_heads: Heads, H; must divide `dim`.
+    """
+
+    def __init__(self, dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.in_proj = nn.Linear(dim, 3 * dim)
+        self.out_proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, positions: Tensor, attn_mask: Tensor) -> Tensor:
+        """Attend.
+
+        Args:
+            x: (B, T, D).
+            positions: What `encode_positions` of the class made, once a batch.
+            attn_mask: (B, 1, 1, T), bool; True may be attended to.
+
+        Returns:
+            (B, T, D).
+        """
+        B, T, _ = x.shape
+        heads = self.in_proj(x).view(B, T, 3, self.num_heads, -1)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # (B, H, T, D / H) each
+        attended = self.attend(query, key, value, positions, attn_mask)
+        return self.out_proj(attended.transpose(1, 2).reshape(B, T, -1))
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, positions: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Return the attended values, (B, H, T, D / H)."""
+        return F.scaled_dot_product_attention(query, key, value, mask)
+
+
+class RotaryAttention(SelfAttention):
+    """Rotary positions: queries and keys are turned by their time (Su et al., 2021)."""
+
+    @staticmethod
+    def encode_positions(num_frames: int, head_dim: int, like: Tensor) -> Tensor:
+        """Return cosine and sine of the angles, (2, T, head_dim / 2)."""
+        half = torch.arange(head_dim // 2, device=like.device, dtype=torch.float32)
+        frequencies = 10000.0 ** (-2.0 * half / head_dim)
+        times = torch.arange(num_frames, device=like.device, dtype=torch.float32)
+        angles = times[:, None] * frequencies[None, :]
+        return torch.stack([angles.cos(), angles.sin()]).to(like.dtype)
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, positions: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Return the attended values, (B, H, T, D / H)."""
+        query, key = rotate(query, positions), rotate(key, positions)
+        return super().attend(query, key, value, positions, mask)
+
+
+def rotate(x: Tensor, positions: Tensor) -> Tensor:
+    """Turn each pair (x_i, x_{i + d/2}) of x (B, H, T, d) by its frame's angle."""
+    cos, sin = positions.to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+
+class RelativeAttention(SelfAttention):
+    """Relative positions of Transformer-XL (Dai et al., 2019, section 3.3).
+
+    The position term of the score is handed to scaled_dot_product_attention as an
+    additive mask.
+    """
+
+    def __init__(self, dim: int, num_heads: int) -> None:
+        super().__init__(dim, num_heads)
+        self.pos_proj = nn.Linear(dim, dim, bias=False)
+        self.content_bias = nn.Parameter(torch.zeros(num_heads, 1, dim // num_heads))
+        self.position_bias = nn.Parameter(torch.zeros(num_heads, 1, dim // num_heads))
+
+    @staticmethod
+    def encode_positions(num_frames: int, dim: int, like: Tensor) -> Tensor:
+        """Return sinusoids of the offsets T - 1 down to 1 - T, (2 T - 1, D)."""
+        offsets = torch.arange(num_frames - 1, -num_frames, -1, device=like.device)
+        half = torch.arange(0, dim, 2, device=like.device, dtype=torch.float32)
+        angles = offsets[:, None] * 10000.0 ** (-half / dim)
+        return torch.cat([angles.sin(), angles.cos()], dim=-1).to(like.dtype)
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, positions: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Return the attended values, (B, H, T, D / H)."""
+        T, head_dim = query.shape[2:]
+        pos = self.pos_proj(positions.to(query.dtype))
+        pos = pos.view(2 * T - 1, self.num_heads, head_dim).permute(1, 2, 0)
+        scores = relative_shift((query + self.position_bias) @ pos)  # (B, H, T, T)
+        bias = (scores / math.sqrt(head_dim)).masked_fill(~mask, -torch.inf)
+        query = query + self.content_bias
+        return super().attend(query, key, value, positions, bias.to(query.dtype))
+
+
+def relative_shift(scores: Tensor) -> Tensor:
+    """Turn scores by offset (B, H, T, 2 T - 1) into scores by key (B, H, T, T).
+
+    Row i holds the offset of key j at column T - 1 - i + j.
+    """
+    B, H, T, width = scores.shape
+    padded = F.pad(scores, (1, 0)).view(B, H, width + 1, T)
+    return padded[:, :, 1:].reshape(B, H, T, width)[..., :T]

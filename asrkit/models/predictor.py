@@ -1,0 +1,73 @@
+"""The stateless predictor (Ghodsi et al., 2020): an embedding and a convolution."""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asrkit.models.dropout import Dropout
+
+
+@dataclass(kw_only=True)
+class PredictorConfig:
+    """The stateless predictor."""
+
+    dim: int = 512
+    """Dimension of the embedding and of the output."""
+    context_size: int = 2
+    """Labels it sees: 1 (bigram) or 2 (trigram)."""
+    dropout: float = 0.1
+    """Dropout probability of the output."""
+
+    def __post_init__(self) -> None:
+        """Check what the class below cannot express."""
+        if self.context_size not in (1, 2):
+            raise ValueError(
+                f"predictor.context_size must be 1 or 2, got {self.context_size}"
+            )
+
+    def build(self, vocab_size: int) -> "StatelessPredictor":
+        """Make the predictor for a vocabulary of `vocab_size` tokens with blank."""
+        return StatelessPredictor(
+            vocab_size,
+            dim=self.dim,
+            context_size=self.context_size,
+            dropout=self.dropout,
+        )
+
+
+class StatelessPredictor(nn.Module):
+    """Embeds the last `context_size` labels; blank (id 0) stands before the first.
+
+    Args:
+        vocab_size: Tokens with blank, V.
+        dim: Output dimension.
+        context_size: Labels it sees.
+        dropout: Dropout probability of the output.
+    """
+
+    def __init__(
+        self, vocab_size: int, *, dim: int, context_size: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.context_size = context_size
+        self.output_dim = dim
+        self.embedding = nn.Embedding(vocab_size, dim)
+        self.conv = nn.Conv1d(dim, dim, context_size, groups=dim, bias=False)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Predict after every prefix of a transcript.
+
+        Args:
+            tokens: (B, U), int64.
+
+        Returns:
+            pred_out (B, U + 1, dim); row u has seen the first u labels.
+        """
+        return self.contexts(F.pad(tokens, (self.context_size, 0), value=0))
+
+    def contexts(self, labels: Tensor) -> Tensor:
+        """Map labels (B, context_size - 1 + N) to the N outputs they end, (B, N, dim)."""
+        embedded = self.embedding(labels).transpose(1, 2)
+        return self.dropout(F.silu(self.conv(embedded)).transpose(1, 2))

@@ -1,0 +1,65 @@
+"""The whole configuration of a run, as plain typed objects."""
+
+from dataclasses import dataclass
+
+from asrkit.data.augment import AugmentConfig
+from asrkit.data.features import FeaturesConfig
+from asrkit.data.loader import DataConfig
+from asrkit.decoding.search import SearchConfig
+from asrkit.losses.criterion import LossConfig
+from asrkit.models.asr_model import ModelConfig
+from asrkit.models.encoder import EncoderConfig
+from asrkit.models.joiner import JoinerConfig
+from asrkit.models.predictor import PredictorConfig
+from asrkit.pipeline.stage import PipelineConfig
+from asrkit.text.tokenizer import TokenizerConfig
+from asrkit.training.optim import OptimConfig
+from asrkit.training.schedule import ScheduleConfig
+from asrkit.training.trainer import TrainerConfig
+
+
+@dataclass(kw_only=True)
+class Config:
+    """One field a group of conf/."""
+
+    data: DataConfig
+    """Utterances and batches."""
+    tokenizer: TokenizerConfig
+    """Text to tokens."""
+    features: FeaturesConfig
+    """Audio to features."""
+    augment: AugmentConfig
+    """Changes to the training data."""
+    encoder: EncoderConfig
+    """Acoustic network."""
+    predictor: PredictorConfig
+    """Label network."""
+    joiner: JoinerConfig
+    """Joins the two."""
+    loss: LossConfig
+    """Training criterion."""
+    optim: OptimConfig
+    """Optimizer."""
+    schedule: ScheduleConfig
+    """Learning rate over time."""
+    trainer: TrainerConfig
+    """How to train."""
+    pipeline: PipelineConfig
+    """Which stages."""
+    decode: SearchConfig
+    """Search for validation and for decoding."""
+    exp_dir: str = "exp/default"
+    """Folder of the run."""
+    num_epochs: float = 30.0
+    """Length of the main training stage, passes over the data."""
+    num_updates: int | None = None
+    """Stop the main training stage after so many updates instead."""
+    seed: int = 42
+    """Of initialisation, data order, augmentation and dropout."""
+
+    @property
+    def model(self) -> ModelConfig:
+        """The parts of the recognizer."""
+        return ModelConfig(
+            encoder=self.encoder, predictor=self.predictor, joiner=self.joiner
+        )

@@ -1,0 +1,46 @@
+"""Weights that a stage takes over from an earlier one or from another run."""
+
+import logging
+from pathlib import Path
+
+from asrkit.models.asr_model import AsrModel
+from asrkit.pipeline.recognizer import model_weights
+from asrkit.pipeline.stage import InitConfig
+from asrkit.training.checkpoint import load_checkpoint
+from asrkit.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def initialize(model: AsrModel, init: InitConfig, exp_dir: Path) -> None:
+    """Load the modules that `init` names; strict inside each of them.
+
+    Raises:
+        InputError: The checkpoint lacks a module or its shapes differ.
+    """
+    if init.stage is None and init.path is None:
+        return
+    if init.path is not None:
+        path = Path(init.path)
+    else:
+        path = exp_dir / str(init.stage) / "checkpoints" / "best.pt"
+    weights = model_weights(load_checkpoint(path))
+    model.feature_mean.copy_(weights["feature_mean"])
+    model.feature_scale.copy_(weights["feature_scale"])
+    parts = dict(model.named_children())
+    for name in init.modules:
+        if name not in parts:
+            raise InputError(
+                f"init.modules names {name!r}; the model has {', '.join(parts)}"
+            )
+        prefix = f"{name}."
+        own = {
+            key.removeprefix(prefix): tensor
+            for key, tensor in weights.items()
+            if key.startswith(prefix)
+        }
+        try:
+            parts[name].load_state_dict(own)
+        except RuntimeError as error:
+            raise InputError(f"{name} of {path} does not fit: {error}") from error
+        logger.info("%s: %d tensors from %s", name, len(own), path)

@@ -1,0 +1,62 @@
+"""A picture of one utterance: its features, and the emitted tokens over time."""
+
+import torch
+from torch import Tensor
+
+from asrkit.models.subsampling import FACTOR
+
+
+def draw_emissions(feats: Tensor, frames: list[int], pieces: list[str]) -> Tensor:
+    """Draw features with a line and a label wherever a token was emitted.
+
+    Args:
+        feats: Of one utterance, (T_in, F).
+        frames: Encoder frame of each emission.
+        pieces: What was emitted there.
+
+    Returns:
+        RGB, (3, H, W), uint8. Without matplotlib the labels are missing.
+    """
+    try:
+        return _draw_with_labels(feats, frames, pieces)
+    except ImportError:
+        return _draw_plain(feats, frames)
+
+
+def _draw_with_labels(feats: Tensor, frames: list[int], pieces: list[str]) -> Tensor:
+    """Draw with matplotlib."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 4), dpi=80, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    seconds = len(feats) / 100
+    axes.imshow(
+        feats.float().cpu().numpy().T,
+        origin="lower",
+        aspect="auto",
+        extent=(0.0, seconds, 0, feats.shape[1]),
+        cmap="magma",
+    )
+    for index, (frame, piece) in enumerate(zip(frames, pieces, strict=True)):
+        time = (frame + 0.5) * FACTOR / 100
+        axes.axvline(time, color="white", linewidth=0.7)
+        # Neighbours take turns in height, so that their labels do not overlap.
+        height = feats.shape[1] * (1.02 + 0.06 * (index % 3))
+        axes.text(time, height, piece.replace("▁", "_"), ha="center", fontsize=9)
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("mel bin")
+    canvas.draw()
+    rgb = torch.tensor(memoryview(canvas.buffer_rgba()).tolist(), dtype=torch.uint8)
+    return rgb[..., :3].permute(2, 0, 1)
+
+
+def _draw_plain(feats: Tensor, frames: list[int]) -> Tensor:
+    """Draw in grey, with white lines."""
+    values = feats.float().cpu().T.flip(0)
+    low, high = values.min(), values.max()
+    grey = (255 * (values - low) / (high - low).clamp(min=1e-5)).to(torch.uint8)
+    columns = torch.tensor(frames, dtype=torch.int64) * FACTOR
+    grey[:, columns.clamp(max=grey.shape[1] - 1)] = 255
+    return grey.expand(3, -1, -1)

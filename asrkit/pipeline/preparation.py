@@ -1,0 +1,94 @@
+"""What comes before the first update: tokenizer, data report, utterances to leave out."""
+
+import logging
+from pathlib import Path
+
+import torch
+from lhotse import CutSet
+
+from asrkit.data.features import num_frames
+from asrkit.data.manifests import load_cuts
+from asrkit.data.report import DataReport, make_report
+from asrkit.models.subsampling import FACTOR, subsampled_lens
+from asrkit.pipeline.config import Config
+from asrkit.text.load import load_tokenizer
+from asrkit.text.tokenizer import TOKENS_FILE, Tokenizer
+from asrkit.training.distributed import World
+from asrkit.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def lang_dir(config: Config) -> Path:
+    """Return the tokenizer's folder: beside the manifests unless told otherwise."""
+    if config.data.lang_dir is not None:
+        return Path(config.data.lang_dir)
+    return Path(config.data.manifests).parent / config.tokenizer.name
+
+
+def ensure_tokenizer(config: Config, world: World) -> Tokenizer:
+    """Load the tokenizer; train it on the training texts first if there is none."""
+    folder = lang_dir(config)
+    if world.is_main and not (folder / TOKENS_FILE).is_file():
+        cuts = load_parts(config, config.data.train)
+        texts = (s.text or "" for cut in cuts for s in cut.supervisions)
+        tokenizer = config.tokenizer.train(texts)
+        tokenizer.save(folder)
+        logger.info("tokenizer: %d tokens in %s", tokenizer.vocab_size, folder)
+    world.gather(None)  # the others wait for the files
+    return load_tokenizer(folder)
+
+
+def load_parts(config: Config, parts: list[str]) -> CutSet:
+    """Open the cuts of several parts as one set."""
+    folder = Path(config.data.manifests)
+    cuts = load_cuts(folder, parts[0])
+    for part in parts[1:]:
+        cuts = cuts + load_cuts(folder, part)
+    return cuts
+
+
+def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
+    """Look at all utterances of a run before it begins; no audio is read."""
+    data = config.data
+    parts = {"train": data.train, "dev": data.dev, "test": data.test}
+    roles = {part: role for role, names in parts.items() for part in names}
+    folder = Path(data.manifests)
+    # CTC gives each label a frame of its own, and one more between repeats.
+    frame_wise = config.loss.weights.get("ctc", 0.0) > 0
+    return make_report(
+        {part: load_cuts(folder, part) for part in roles},
+        roles,
+        tokenizer,
+        frames_of=lambda seconds: encoder_frames(
+            seconds, config.features.sampling_rate
+        ),
+        subsampling=FACTOR,
+        max_symbols_per_frame=1 if frame_wise else None,
+        repeats_need_frame=frame_wise,
+        min_duration=data.min_seconds,
+        max_duration_of_utterance=data.max_seconds,
+    )
+
+
+def encoder_frames(seconds: float, sampling_rate: int) -> int:
+    """Return the encoder frames of so much audio."""
+    samples = torch.tensor(round(seconds * sampling_rate))
+    return int(subsampled_lens(num_frames(samples, sampling_rate)))
+
+
+def select_cuts(config: Config, parts: list[str], left_out: set[str]) -> CutSet:
+    """Open the cuts of several parts without those left out.
+
+    Raises:
+        InputError: Nothing is left.
+    """
+    cuts = load_parts(config, parts).filter(lambda cut: cut.id not in left_out)
+    if config.data.max_utterances is not None:
+        cuts = cuts.subset(first=config.data.max_utterances)
+    if next(iter(cuts), None) is None:
+        raise InputError(
+            f"no utterance of {', '.join(parts)} in {config.data.manifests} can be "
+            "used; the data report says why each was left out"
+        )
+    return cuts

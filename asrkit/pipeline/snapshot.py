@@ -1,0 +1,83 @@
+"""The configuration that a stage ran with, kept beside it and compared later."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from asrkit.utils.errors import InputError
+from asrkit.utils.files import atomic_write
+
+logger = logging.getLogger(__name__)
+
+_SHAPES = ("tokenizer.", "features.", "encoder.", "predictor.", "joiner.")
+"""What weights depend on: a checkpoint of another value cannot be gone on from."""
+
+_FREE = (
+    "trainer.",
+    "decode.",
+    "exp_dir",
+    "data.num_workers",
+    "data.prefetch",
+    "data.test",
+)
+"""What a finished stage does not depend on."""
+
+
+def flatten(plain: Any, prefix: str = "") -> dict[str, Any]:
+    """Turn nested dicts into one of dotted keys."""
+    if not isinstance(plain, Mapping):
+        return {prefix: plain}
+    flat: dict[str, Any] = {}
+    for key, value in plain.items():
+        flat |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def differences(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
+    """Return dotted key -> (old, new) of what differs."""
+    before, after = flatten(old), flatten(new)
+    keys = [*before, *(key for key in after if key not in before)]
+    pairs = {key: (before.get(key), after.get(key)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def write_snapshot(plain: Any, path: Path) -> None:
+    """Write a configuration as YAML."""
+    with atomic_write(path, "w") as file:
+        yaml.safe_dump(plain, file, sort_keys=False, allow_unicode=True)
+
+
+def check_snapshot(plain: Any, path: Path, *, done: bool) -> None:
+    """Compare a configuration with the one that a stage ran with.
+
+    Args:
+        plain: The configuration of now.
+        path: The snapshot; nothing is compared when there is none.
+        done: Whether the stage has ended, so that any difference matters.
+
+    Raises:
+        InputError: A finished stage had another configuration, or an unfinished one
+            another model.
+    """
+    if not path.is_file():
+        return
+    old = yaml.safe_load(path.read_text(encoding="utf-8"))
+    changed = differences(old, plain)
+    matters = {
+        key: pair
+        for key, pair in changed.items()
+        if (not key.startswith(_FREE) if done else key.startswith(_SHAPES))
+    }
+    if matters:
+        key, (before, after) = next(iter(matters.items()))
+        raise InputError(
+            f"{path.parent} was trained with {key}={before}, now it is {after}"
+            + (f" (and {len(matters) - 1} more keys)" if len(matters) > 1 else "")
+            + "; choose another exp_dir, or set the key back"
+        )
+    for key, (before, after) in changed.items():
+        if not done:
+            logger.info("changed since the last start: %s %s -> %s", key, before, after)

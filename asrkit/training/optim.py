@@ -1,0 +1,55 @@
+"""Optimizers and their parameter groups."""
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+
+@dataclass(kw_only=True)
+class OptimConfig:
+    """Base class of the optimizers' settings."""
+
+    lr: float = 1e-3
+    """Peak learning rate; the schedule multiplies it."""
+
+    @abstractmethod
+    def build(self, module: nn.Module) -> torch.optim.Optimizer:
+        """Make the optimizer of the module's trainable parameters."""
+
+
+@dataclass(kw_only=True)
+class AdamWConfig(OptimConfig):
+    """AdamW (Loshchilov and Hutter, 2019)."""
+
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.98])
+    """Decay of the running mean and of the running square."""
+    eps: float = 1e-8
+    """Added to the root of the running square."""
+    weight_decay: float = 1e-2
+    """Decoupled decay of matrices; vectors (biases, norms) are not decayed."""
+
+    def build(self, module: nn.Module) -> torch.optim.Optimizer:
+        """Make the optimizer of the module's trainable parameters."""
+        return torch.optim.AdamW(
+            parameter_groups(module, self.weight_decay),
+            lr=self.lr,
+            betas=(self.betas[0], self.betas[1]),
+            eps=self.eps,
+            fused=True,
+        )
+
+
+def parameter_groups(
+    module: nn.Module, weight_decay: float
+) -> list[dict[str, object]]:
+    """Split trainable parameters: matrices are decayed, vectors are not."""
+    trainable = [p for p in module.parameters() if p.requires_grad]
+    return [
+        {
+            "params": [p for p in trainable if p.ndim >= 2],
+            "weight_decay": weight_decay,
+        },
+        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+    ]

@@ -1,0 +1,18 @@
+"""Lengths and the masks made from them."""
+
+import torch
+from torch import Tensor
+
+
+def make_pad_mask(lens: Tensor, max_len: int) -> Tensor:
+    """Mark padding.
+
+    Args:
+        lens: Valid positions per row, (B,), int64.
+        max_len: Width of the mask.
+
+    Returns:
+        (B, max_len), bool; True is padding.
+    """
+    positions = torch.arange(max_len, device=lens.device)
+    return positions[None, :] >= lens[:, None]

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Stage 7 of run.sh: the table of word error rates, and where everything is."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--exp-dir", type=Path, required=True)
+    exp_dir = parser.parse_args().exp_dir
+    path = exp_dir / "decode" / "results.json"
+    if not path.is_file():
+        sys.stderr.write(f"error: no {path}; run stage 6 first\n")
+        return 2
+    rows = [("set", "method", "WER %", "95 % interval", "errors / words", "RTFx")]
+    for one in json.loads(path.read_text(encoding="utf-8")):
+        low, high = one["ci95"]
+        rows.append(
+            (
+                one["set"],
+                one["method"],
+                f"{one['wer']:.2f}",
+                f"{low:.2f} to {high:.2f}",
+                f"{one['errors']} / {one['words']}",
+                f"{one['rtfx']:.0f}",
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    places = {
+        "decoded text": exp_dir / "decode" / "<method>" / "recogs-<set>.txt",
+        "every error": exp_dir / "decode" / "<method>" / "errs-<set>.txt",
+        "data report": exp_dir / "data_report.txt",
+        "logs": exp_dir / "log",
+        "curves": f"tensorboard --logdir {exp_dir}",
+        "try it": f"scripts/transcribe.py FILE --exp-dir {exp_dir}",
+    }
+    width = max(map(len, places))
+    lines += ["", *(f"{name.ljust(width)}  {where}" for name, where in places.items())]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

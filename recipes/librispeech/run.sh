@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# From nothing to a WER:
+#
+#   recipes/librispeech/run.sh [--corpus demo|mini|100|960|DIR] [--stage N]
+#                              [--stop-stage M] [--gpus N] [key=value ...]
+#
+#   --corpus      demo (the default): sentences spoken by espeak-ng, nothing to download;
+#                 mini, 100, 960: (Mini) LibriSpeech; DIR: a folder in LibriSpeech layout
+#   --stage, --stop-stage
+#                 0 download, 1 manifests, 2 features (only if data.stored_features=true),
+#                 3 tokenizer, 4 train, 5 average, 6 decode, 7 report
+#   --gpus N      train on N GPUs with torchrun
+#   key=value     any setting, e.g. loss=ctc optim.lr=1e-3 exp_dir=exp/mine
+#
+# What is done is not done again: to go on after an interruption, run the same command.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+corpus=demo stage=0 stop_stage=7 gpus=1
+overrides=()
+usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//;p;}' "$0"; }
+bad() {
+    echo "error: $1; see $0 --help" >&2
+    exit 2
+}
+while [ $# -gt 0 ]; do
+    case "$1" in
+    -h | --help)
+        usage
+        exit
+        ;;
+    --corpus=* | --stage=* | --stop-stage=* | --stop_stage=* | --gpus=*)
+        set -- "${1%%=*}" "${1#*=}" "${@:2}"
+        continue
+        ;;
+    --corpus | --stage | --stop-stage | --stop_stage | --gpus)
+        [ $# -ge 2 ] || bad "$1 needs a value"
+        case "$1" in
+        --corpus) corpus="$2" ;;
+        --stage) stage="$2" ;;
+        --gpus) gpus="$2" ;;
+        *) stop_stage="$2" ;;
+        esac
+        shift 2
+        ;;
+    -*) bad "unknown option $1" ;;
+    *=*)
+        overrides+=("$1")
+        shift
+        ;;
+    *) bad "'$1' is neither an option nor key=value" ;;
+    esac
+done
+for number in "$stage" "$stop_stage" "$gpus"; do
+    case "$number" in '' | *[!0-9]*) bad "'$number' is not a number" ;; esac
+done
+
+. scripts/env.sh
+
+from_to() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+say() { echo "$(date '+%H:%M:%S') $*"; }
+
+recipe=recipes/librispeech
+"$PYTHON" $recipe/prepare.py --corpus "$corpus" --stage "$stage" --stop-stage "$stop_stage"
+[ "$stop_stage" -ge 2 ] || exit 0
+
+# What the corpus asks for (which parts, which experiment), then what the user asks for.
+settings=()
+while IFS= read -r line; do settings+=("$line"); done < <(
+    "$PYTHON" $recipe/settings.py --corpus "$corpus"
+)
+[ ${#settings[@]} -gt 0 ] || exit 2
+settings+=(--config-dir "$recipe/conf" ${overrides[@]+"${overrides[@]}"})
+exp_dir= stored=
+for setting in "${settings[@]}"; do
+    case "$setting" in
+    exp_dir=*) exp_dir="${setting#*=}" ;;
+    data.stored_features=*) stored="${setting#*=}" ;;
+    esac
+done
+
+if from_to 2 && [ "$stored" = true ]; then
+    say "stage 2: features"
+    "$PYTHON" scripts/compute_features.py "${settings[@]}"
+fi
+if from_to 3 && [ ! -e "$exp_dir/train/done" ]; then
+    say "stage 3: tokenizer"
+    "$PYTHON" scripts/tokenizer.py "${settings[@]}"
+fi
+if from_to 4; then
+    say "stage 4: train (exp_dir $exp_dir)"
+    if [ "$gpus" -gt 1 ]; then
+        "$PYTHON" -m torch.distributed.run --standalone --nproc-per-node "$gpus" \
+            scripts/train.py "${settings[@]}"
+    else
+        "$PYTHON" scripts/train.py "${settings[@]}"
+    fi
+fi
+if from_to 5; then
+    if [ "$exp_dir/average.pt" -nt "$exp_dir/train/done" ]; then
+        say "stage 5: already done, $exp_dir/average.pt"
+    else
+        say "stage 5: average"
+        "$PYTHON" scripts/average.py --exp-dir "$exp_dir"
+    fi
+fi
+if from_to 6; then
+    if [ "$exp_dir/decode/results.json" -nt "$exp_dir/average.pt" ]; then
+        say "stage 6: already done, $exp_dir/decode"
+    else
+        say "stage 6: decode"
+        "$PYTHON" scripts/decode.py --exp-dir "$exp_dir"
+    fi
+fi
+if from_to 7; then
+    "$PYTHON" $recipe/report.py --exp-dir "$exp_dir"
+fi

@@ -1,0 +1,66 @@
+"""Which module may import what, and when."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LAZY = {"torchaudio", "k2", "triton", "onnx", "matplotlib", "espeakng_loader"}
+"""Optional or slow to load: imported inside the function that needs them."""
+
+
+def imports_at_load(node: ast.AST) -> Iterator[str]:
+    """Yield the packages imported when a module is, whatever block that is in."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        if isinstance(child, ast.Import):
+            yield from (name.name.split(".")[0] for name in child.names)
+        elif isinstance(child, ast.ImportFrom) and child.module is not None:
+            yield child.module.split(".")[0]
+        yield from imports_at_load(child)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import k2.ragged", ["k2"]),
+        ("from torchaudio.functional import rnnt_loss", ["torchaudio"]),
+        ("try:\n    import triton\nexcept ImportError:\n    pass", ["triton"]),
+        ("class A:\n    import k2", ["k2"]),
+        ("def f():\n    import k2", []),
+        ("if TYPE_CHECKING:\n    import k2", []),
+    ],
+)
+def test_imports_at_load(source, expected):
+    assert list(imports_at_load(ast.parse(source))) == expected
+
+
+def test_optional_packages_are_imported_where_they_are_used():
+    modules = sorted((ROOT / "asrkit").rglob("*.py"))
+    assert modules
+    eager = {
+        (str(path.relative_to(ROOT)), package)
+        for path in modules
+        for package in imports_at_load(ast.parse(path.read_text(encoding="utf-8")))
+        if package in LAZY
+    }
+    assert eager == set()
+
+
+def test_import_contracts_hold():
+    code = (
+        "import sys; from importlinter.cli import lint_imports; "
+        "sys.exit(lint_imports(no_cache=True))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout

@@ -1,0 +1,138 @@
+"""recipes/librispeech/prepare.py on a corpus of a few files."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asrkit.data.manifests import list_parts, load_cuts, manifest_path
+from asrkit.utils.errors import InputError
+
+SCRIPT = Path(__file__).parents[2] / "recipes" / "librispeech" / "prepare.py"
+spec = importlib.util.spec_from_file_location("librispeech_prepare", SCRIPT)
+prepare = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(prepare)
+
+
+def record(corpus, part, id="1-2-0000", length=1600):
+    chapter = corpus / part / "1" / "2"
+    chapter.mkdir(parents=True, exist_ok=True)
+    soundfile.write(chapter / f"{id}.flac", np.full(length, 0.1), 16000)
+    with (chapter / "1-2.trans.txt").open("a") as file:
+        file.write(f"{id} HELLO\n")
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    for part in ("train", "dev", "test"):
+        record(tmp_path / "mine", part)
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def run(corpus, tmp_path, capsys):
+    def run(*options):
+        argv = ["--corpus", str(corpus), "--data-dir", str(tmp_path / "data")]
+        assert prepare.main([*argv, *options]) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_manifests_of_a_folder(run, tmp_path):
+    lines = run().splitlines()
+    assert lines[0].startswith("stage 0: recordings in ")
+    assert [line.split(":")[0] for line in lines[1:-1]] == [
+        "  train",
+        "  dev",
+        "  test",
+    ]
+    assert lines[-1].startswith("stage 1: manifests in ")
+    assert list_parts(tmp_path / "data" / "mine" / "manifests") == [
+        "dev",
+        "test",
+        "train",
+    ]
+
+
+def test_second_run_does_nothing(run, monkeypatch):
+    run()
+    monkeypatch.delattr(prepare, "prepare_part")
+    assert "stage 1: already done" in run()
+
+
+@pytest.mark.parametrize("change", ["new file", "longer file", "same size, new time"])
+def test_changed_corpus_is_read_again(run, corpus, change):
+    run()
+    path = corpus / "dev" / "1" / "2" / "1-2-0000.flac"
+    if change == "new file":
+        record(corpus, "dev", id="1-2-0001")
+    elif change == "longer file":
+        soundfile.write(path, np.full(3200, 0.1), 16000)
+    else:
+        os.utime(path, ns=(0, 0))
+    assert "already done" not in run()
+    assert "already done" in run()
+
+
+def test_deleted_manifest_is_made_again(run, tmp_path):
+    run()
+    path = manifest_path(tmp_path / "data" / "mine" / "manifests", "dev")
+    path.unlink()
+    run()
+    assert path.exists()
+
+
+def test_manifest_of_a_part_that_is_gone(run, corpus, tmp_path):
+    run()
+    (corpus / "test").rename(corpus / "kept")
+    assert "note: " in run()
+    assert list_parts(tmp_path / "data" / "mine" / "manifests") == ["dev", "train"]
+
+
+def test_failed_run_is_not_taken_for_done(run, corpus):
+    run()
+    record(corpus, "dev", id="1-2-0001")
+    (corpus / "test" / "1" / "2" / "1-2-0000.flac").unlink()
+    for _ in range(2):
+        with pytest.raises(InputError, match="test: no utterance can be used"):
+            run()
+
+
+def test_missing_parts_are_named(run, corpus):
+    (corpus / "dev").rename(corpus / "kept")
+    (corpus / "test").rename(corpus / "train-b")
+    out = run()
+    assert "no part to choose checkpoints by (dev*); there are train, train-b" in out
+    assert "no part to report on (test*)" in out
+
+
+def test_stages_can_be_chosen(run, tmp_path):
+    assert "stage 1" not in run("--stop-stage", "0")
+    assert "stage 0" not in run("--stage", "1", "--stop_stage", "1")
+    assert run("--stage", "3", "--stop-stage", "8") == ""
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        prepare.main(["--corpus", str(tmp_path / "no"), "--data-dir", str(tmp_path)])
+
+
+@pytest.mark.parametrize("corpus", ["demo", "mini"])
+def test_named_corpora(corpus, tmp_path, monkeypatch, capsys):
+    """The recipe finds what download and synthesis leave."""
+
+    def make(*args, jobs=None):
+        folder = args[-1] if corpus == "demo" else args[-1] / "LibriSpeech"
+        for part in ("train", "dev", "test"):
+            record(folder, part)
+
+    monkeypatch.setattr(prepare, "synthesize", make)
+    monkeypatch.setattr(prepare, "download_corpus", make)
+    prepare.main(["--corpus", corpus, "--data-dir", str(tmp_path)])
+    (cut,) = load_cuts(tmp_path / corpus / "manifests", "dev")
+    assert cut.recording.sources[0].source.startswith(str(tmp_path / corpus / "corpus"))
+    assert "stage 1: manifests in" in capsys.readouterr().out

@@ -1,0 +1,121 @@
+"""Error counts against an edit distance of its own, intervals against theory."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from asrkit.decoding.scoring import GAP, Hypothesis, score
+from asrkit.utils.errors import InputError
+
+
+def edit_distance(ref: list[str], hyp: list[str]) -> int:
+    """Levenshtein distance by the textbook table, one row at a time."""
+    row = list(range(len(hyp) + 1))
+    for i, ref_word in enumerate(ref, start=1):
+        diagonal, row[0] = row[0], i
+        for j, hyp_word in enumerate(hyp, start=1):
+            diagonal, row[j] = (
+                row[j],
+                min(row[j] + 1, row[j - 1] + 1, diagonal + (ref_word != hyp_word)),
+            )
+    return row[-1]
+
+
+def random_set(size: int) -> list[Hypothesis]:
+    words = ["A", "B", "C", "*", "É"]
+    draw = random.Random(1)
+    return [
+        Hypothesis(
+            f"utt{i}",
+            draw.choices(words, k=draw.randint(0, 9)),
+            draw.choices(words, k=draw.randint(0, 9)),
+        )
+        for i in range(size)
+    ]
+
+
+def by_speaker(errors: list[int], speaker: str) -> list[Hypothesis]:
+    """Ten-word utterances of one speaker with so many wrong words each."""
+    return [
+        Hypothesis(f"{speaker}-{i}", ["a"] * 10, ["b"] * n + ["a"] * (10 - n), speaker)
+        for i, n in enumerate(errors)
+    ]
+
+
+def test_counts_equal_the_edit_distance():
+    hypotheses = random_set(200)
+    result = score(hypotheses)
+    assert result.errors == sum(edit_distance(h.ref, h.hyp) for h in hypotheses)
+    assert result.errors == result.ins + result.dels + result.subs
+    assert result.words == sum(len(h.ref) for h in hypotheses)
+    assert result.ins - result.dels == sum(len(h.hyp) - len(h.ref) for h in hypotheses)
+    assert result.wer == pytest.approx(100 * result.errors / result.words)
+    assert result.utterances == 200
+    assert result.empty == sum(h.hyp == [] for h in hypotheses) > 0
+
+
+def test_alignments_hold_both_sides_in_order():
+    hypotheses = {h.id: h for h in random_set(50)}
+    for alignment in score(list(hypotheses.values())).alignments:
+        original = hypotheses[alignment.id]
+        assert [ref for ref, _ in alignment.pairs if ref != GAP] == original.ref
+        assert [hyp for _, hyp in alignment.pairs if hyp != GAP] == original.hyp
+
+
+def test_order_of_utterances_changes_nothing():
+    hypotheses = random_set(30)
+    assert score(hypotheses) == score(hypotheses[::-1])
+
+
+def test_interval_is_that_of_the_normal_approximation():
+    draw = random.Random(2)
+    errors = [draw.randint(0, 4) for _ in range(400)]
+    low, high = score(by_speaker(errors, "x")).ci95
+    mean = 100 * np.mean(errors) / 10
+    half = 1.96 * 100 * np.std(errors) / 10 / math.sqrt(len(errors))
+    assert low == pytest.approx(mean - half, abs=0.15 * half)
+    assert high == pytest.approx(mean + half, abs=0.15 * half)
+
+
+def test_speakers_are_drawn_when_there_are_more_than_five():
+    # Each speaker is all right or all wrong, so speakers are what varies.
+    def spread(speakers: int) -> float:
+        hypotheses = [
+            one
+            for number in range(speakers)
+            for one in by_speaker([5 * (number % 2)] * 50, f"s{number}")
+        ]
+        low, high = score(hypotheses).ci95
+        return high - low
+
+    def expected(units: int) -> float:
+        return 2 * 1.96 * 25 / math.sqrt(units)  # 25: the deviation of 0 and 50 %
+
+    assert spread(6) == pytest.approx(expected(units=6), rel=0.3)
+    assert spread(5) == pytest.approx(expected(units=250), rel=0.3)
+
+
+def test_one_unknown_speaker_means_utterances_are_drawn():
+    known = [one for n in range(8) for one in by_speaker([5 * (n % 2)] * 50, f"s{n}")]
+    unknown = Hypothesis("u", ["a"], ["a"])
+    wide, narrow = score(known).ci95, score([*known, unknown]).ci95
+    assert wide[1] - wide[0] > 3 * (narrow[1] - narrow[0])
+
+
+def test_interval_of_a_single_utterance_is_its_wer():
+    result = score([Hypothesis("u", ["a", "b"], ["a"])])
+    assert result.ci95 == (50.0, 50.0)
+    assert result.wer == 50.0
+
+
+def test_draws_without_words_are_left_out():
+    result = score([Hypothesis("u", ["a"], []), Hypothesis("v", [], [])])
+    assert result.ci95 == (100.0, 100.0)
+
+
+@pytest.mark.parametrize("hypotheses", [[], [Hypothesis("u", [], ["a"])]])
+def test_no_reference_words(hypotheses):
+    with pytest.raises(InputError, match="no reference words"):
+        score(hypotheses)

@@ -1,0 +1,216 @@
+"""The files of a decoded set: icefall's layout to the letter, and back again."""
+
+import json
+
+import pytest
+
+from asrkit.decoding.scoring import Hypothesis, score
+from asrkit.decoding.wer_files import (
+    log_line,
+    read_recogs,
+    read_results,
+    read_trn_pair,
+    results_entry,
+    update_results,
+    write_decode_files,
+)
+from asrkit.utils.errors import InputError
+
+HYPOTHESES = [
+    Hypothesis("u2", ["ON", "THE", "MAT"], ["ON", "UH", "THE", "MAT"]),
+    Hypothesis("u1", ["THE", "CAT", "SAT"], ["THE", "BAT", "IS", "SAT"]),
+    Hypothesis("u3", ["DON'T", "GO", "CAT"], []),
+]
+
+ERRS = """\
+%WER = 66.67
+Errors: 2 insertions, 3 deletions, 1 substitutions, over 9 reference words (5 correct)
+Search below for sections starting with PER-UTT DETAILS:, SUBSTITUTIONS:, \
+DELETIONS:, INSERTIONS:, PER-WORD STATS:
+
+PER-UTT DETAILS: corr or (ref->hyp)\x20\x20
+u1:\tTHE (CAT->BAT IS) SAT
+u2:\tON (*->UH) THE MAT
+u3:\t(DON'T GO CAT->*)
+
+SUBSTITUTIONS: count ref -> hyp
+1   CAT -> {sub}
+
+DELETIONS: count ref
+1   GO
+1   DON'T
+1   CAT
+
+INSERTIONS: count hyp
+1   UH
+1   {ins}
+
+PER-WORD STATS: word  corr tot_errs count_in_ref count_in_hyp
+CAT   0 2 2 0
+UH   0 1 0 1
+IS   0 1 0 1
+GO   0 1 1 0
+DON'T   0 1 1 0
+BAT   0 1 0 1
+THE   2 0 2 2
+SAT   1 0 1 1
+ON   1 0 1 1
+MAT   1 0 1 1
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_decode_files(tmp_path, "test", "greedy", HYPOTHESES, score(HYPOTHESES))
+    return tmp_path
+
+
+def test_every_file_is_there(folder):
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "errs-test.txt",
+        "recogs-test.txt",
+        "test.hyp.trn",
+        "test.ref.trn",
+        "wer-summary-test.txt",
+    ]
+
+
+def test_errs_is_laid_out_as_icefalls(folder):
+    text = (folder / "errs-test.txt").read_text()
+    # Which of BAT and IS is the insertion is the aligner's choice.
+    layouts = [ERRS.format(sub=a, ins=b) for a, b in [("BAT", "IS"), ("IS", "BAT")]]
+    assert text in layouts
+
+
+def test_recogs_lines(folder):
+    lines = (folder / "recogs-test.txt").read_text().splitlines()
+    assert lines[0] == "u1:\tref=['THE', 'CAT', 'SAT']"
+    assert lines[1] == "u1:\thyp=['THE', 'BAT', 'IS', 'SAT']"
+    assert lines[4] == """u3:\tref=["DON'T", 'GO', 'CAT']"""
+    assert lines[5] == "u3:\thyp=[]"
+
+
+def test_recogs_and_trn_read_back(folder):
+    expected = sorted(HYPOTHESES, key=lambda one: one.id)
+    assert read_recogs(folder / "recogs-test.txt") == expected
+    trn = read_trn_pair(folder / "test.ref.trn", folder / "test.hyp.trn")
+    assert trn == expected
+
+
+def test_trn_lines(folder):
+    assert (folder / "test.hyp.trn").read_text().splitlines() == [
+        "THE BAT IS SAT (u1)",
+        "ON UH THE MAT (u2)",
+        "(u3)",
+    ]
+
+
+def test_summary(folder):
+    text = (folder / "wer-summary-test.txt").read_text()
+    assert text == "settings\tWER\ngreedy\t66.67\n"
+
+
+def test_words_with_odd_characters_survive(tmp_path):
+    odd = [Hypothesis("a:b", ["é\u2028ß", "it's", '"q"', "[x]"], ["(n)", "*", "\\"])]
+    write_decode_files(tmp_path, "s", "m", odd, score(odd))
+    assert read_recogs(tmp_path / "recogs-s.txt") == odd
+
+
+def test_empty_words_of_other_tools_are_dropped(tmp_path):
+    path = tmp_path / "recogs.txt"
+    path.write_text("u:\tref=['A', '']\nu:\thyp=['', 'A']\n")
+    assert read_recogs(path) == [Hypothesis("u", ["A"], ["A"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("u ref=['A']\n", r"recogs\.txt:1: expected"),
+        ("u:\tref=['A']\n", r"recogs\.txt \(hyp\) lacks 1 of 1 utterances: u"),
+        ("u:\thyp=['A']\n", r"recogs\.txt \(ref\) lacks 1 of 1 utterances: u"),
+        ("u:\tref=[]\n\nu:\tref=[]\n", r"recogs\.txt:3: utterance u is there twice"),
+        ("u:\tref=[A]\n", r"recogs\.txt:1: '\[A\]' is not a list of words"),
+    ],
+)
+def test_bad_recogs(tmp_path, text, message):
+    path = tmp_path / "recogs.txt"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_recogs(path)
+
+
+def test_missing_recogs(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read .*nothing\.txt"):
+        read_recogs(tmp_path / "nothing.txt")
+
+
+def test_trn_comments_and_bad_lines(tmp_path):
+    ref, hyp = tmp_path / "a.trn", tmp_path / "b.trn"
+    ref.write_text(";; made by hand\nA B (x_1)\nC (y)\n")
+    hyp.write_text("(x_1)\nC(y)\n")
+    assert read_trn_pair(ref, hyp) == [
+        Hypothesis("x_1", ["A", "B"], []),
+        Hypothesis("y", ["C"], ["C"]),
+    ]
+    hyp.write_text("A B\n")
+    with pytest.raises(InputError, match=r"b\.trn:1: expected `WORD WORD \(id\)`"):
+        read_trn_pair(ref, hyp)
+
+
+def test_missing_utterances_are_counted_and_some_listed(tmp_path):
+    ref, hyp = tmp_path / "a.trn", tmp_path / "b.trn"
+    ref.write_text("".join(f"A (u{i})\n" for i in range(9)))
+    hyp.write_text("A (u0)\n")
+    with pytest.raises(InputError, match=r"b\.trn lacks 8 of 9 .*u5 and others"):
+        read_trn_pair(ref, hyp)
+
+
+def test_log_line():
+    result = score([Hypothesis("u", ["A"] * 50, ["A"] * 48 + ["B"])])
+    line = "[dev-greedy] %WER 4.00% [2 / 50, 0 ins, 1 del, 1 sub ] 95% CI [4.00, 4.00]"
+    assert log_line("dev", "greedy", result) == line
+    assert log_line("dev", "greedy", result, 123.4) == f"{line} RTFx 123"
+    assert log_line("dev", "greedy", result, 0.52) == f"{line} RTFx 0.5"
+
+
+def test_results_replace_the_same_set_and_method_only(tmp_path):
+    path = tmp_path / "results.json"
+    result = score(HYPOTHESES)
+    for set_name, method, rtfx in [
+        ("dev", "greedy", 1.0),
+        ("test", "greedy", 2.0),
+        ("test", "beam", 3.0),
+        ("test", "greedy", 4.0),
+    ]:
+        update_results(path, results_entry(set_name, method, result, rtfx))
+    found = [(one["set"], one["method"], one["rtfx"]) for one in read_results(path)]
+    assert found == [
+        ("dev", "greedy", 1.0),
+        ("test", "greedy", 4.0),
+        ("test", "beam", 3.0),
+    ]
+    entry = json.loads(path.read_text())[0]
+    low, high = entry.pop("ci95")
+    assert low <= entry["wer"] <= high
+    assert entry == {
+        "set": "dev",
+        "method": "greedy",
+        "wer": 66.6667,
+        "errors": 6,
+        "words": 9,
+        "ins": 2,
+        "del": 3,
+        "sub": 1,
+        "rtfx": 1.0,
+        "utterances": 3,
+        "empty": 1,
+    }
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "7", '[{"set": "dev"}]'])
+def test_results_of_another_form(tmp_path, text):
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"results\.json is not a list of results"):
+        update_results(path, {"set": "dev", "method": "greedy"})
+    assert path.read_text() == text
