@@ -213,7 +213,14 @@ def _speak_in_fresh_process(chapters: list[list[SpokenUtterance]]) -> int:
 
 
 def _speak_chapters(chapters: list[list[SpokenUtterance]]) -> int:
-    return sum(_speak_chapter(chapter) for chapter in chapters)
+    try:
+        return sum(_speak_chapter(chapter) for chapter in chapters)
+    except (soundfile.SoundFileError, OSError) as error:
+        folder = chapters[0][0].path.parents[3]
+        raise InputError(
+            f"cannot write the demo corpus to {folder}: {error}; "
+            "free some disk space or choose another folder"
+        ) from error
 
 
 def _speak_chapter(utterances: list[SpokenUtterance]) -> int:

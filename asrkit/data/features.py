@@ -1,11 +1,14 @@
 """Log-mel filterbank features as Kaldi computes them, in batches on any device."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from lhotse.features.kaldi.layers import create_frame_window, get_mel_banks
 from torch import Tensor, nn
+
+IntOrTensor = TypeVar("IntOrTensor", int, Tensor)
 
 FRAME_SHIFT = 0.01
 """Seconds between the starts of two frames."""
@@ -38,10 +41,10 @@ class FeaturesConfig:
         )
 
 
-def num_frames(num_samples: Tensor, sampling_rate: int) -> Tensor:
+def num_frames(num_samples: IntOrTensor, sampling_rate: int) -> IntOrTensor:
     """Return the frames of recordings of `num_samples` (Kaldi's snip_edges=false)."""
     shift = round(FRAME_SHIFT * sampling_rate)
-    return torch.div(num_samples + shift // 2, shift, rounding_mode="floor")
+    return (num_samples + shift // 2) // shift
 
 
 class Fbank(nn.Module):

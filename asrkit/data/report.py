@@ -98,12 +98,12 @@ def make_report(
         collect_part(part, _role(part, roles), cuts, tokenizer, checks)
         for part, cuts in cuts_by_part.items()
     ]
-    parts = summarize(all_facts, tokenizer)
+    parts = summarize(all_facts, tokenizer.vocab_size)
     return DataReport(
         parts=parts,
         left_out=[utterance for facts in all_facts for utterance in facts.left_out],
         kept=[utterance for facts in all_facts for utterance in facts.kept],
-        warnings=list_warnings(all_facts, parts),
+        warnings=list_warnings(all_facts, tokenizer.vocab_size),
     )
 
 
@@ -121,4 +121,6 @@ def _write_table(path: Path, utterances: Sequence[FlaggedUtterance]) -> None:
     rows = [("part", "id", "source", "reason")]
     rows += [(found.part, found.id, found.source, found.reason) for found in utterances]
     with atomic_write(path, "w") as file:
-        file.writelines("\t".join(row) + "\n" for row in rows)
+        for row in rows:
+            # A tab or a line end in a name would break the table.
+            file.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")

@@ -94,12 +94,12 @@ class Checks:
     def _duration_problems(self, duration: float) -> dict[Problem, str]:
         shortest, longest = self.min_duration, self.max_duration_of_utterance
         if shortest is not None and duration < shortest:
-            return {Problem.TOO_SHORT: f"{duration:g} s, min_duration is {shortest:g}"}
+            return {
+                Problem.TOO_SHORT: f"{duration:g} s, data.min_seconds is {shortest:g}"
+            }
         if longest is not None and duration > longest:
             return {
-                Problem.TOO_LONG: (
-                    f"{duration:g} s, max_duration_of_utterance is {longest:g}"
-                )
+                Problem.TOO_LONG: (f"{duration:g} s, data.max_seconds is {longest:g}")
             }
         return {}
 

@@ -148,11 +148,10 @@ def _flag(facts: PartFacts, cut: MonoCut, problems: dict[Problem, str]) -> None:
     (facts.left_out if left_out else facts.kept).append(utterance)
 
 
-def summarize(all_facts: Sequence[PartFacts], tokenizer: Tokenizer) -> list[PartReport]:
+def summarize(all_facts: Sequence[PartFacts], vocab_size: int) -> list[PartReport]:
     """Turn what was collected into the numbers of each part."""
     duration_edges = bin_edges(np.concatenate([f.durations for f in all_facts]))
     rate_edges = bin_edges(np.concatenate([f.token_rates for f in all_facts]))
-    ordinary = range(len(SPECIAL_PIECES), tokenizer.vocab_size)
     return [
         PartReport(
             part=facts.part,
@@ -166,8 +165,7 @@ def summarize(all_facts: Sequence[PartFacts], tokenizer: Tokenizer) -> list[Part
                 for utterance in [*facts.left_out, *facts.kept]
             ),
             tokens=sum(facts.num_tokens),
-            vocabulary_coverage=len(facts.pieces.intersection(ordinary))
-            / len(ordinary),
+            vocabulary_coverage=piece_share(facts.pieces, vocab_size),
             sampling_rates=dict(facts.sampling_rates.most_common()),
             duration_percentiles=_percentiles(facts.durations),
             duration_histogram=_histogram(facts.durations, duration_edges),
@@ -176,6 +174,12 @@ def summarize(all_facts: Sequence[PartFacts], tokenizer: Tokenizer) -> list[Part
         )
         for facts in all_facts
     ]
+
+
+def piece_share(pieces: set[int], vocab_size: int) -> float:
+    """Return the share of a tokenizer's pieces, special ones aside, in a set of ids."""
+    ordinary = range(len(SPECIAL_PIECES), vocab_size)
+    return len(pieces.intersection(ordinary)) / len(ordinary)
 
 
 def bin_edges(values: np.ndarray) -> list[float]:

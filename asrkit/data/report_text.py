@@ -21,7 +21,7 @@ _COLUMNS = {
     "pieces": ">8",
 }
 _BIN_WIDTH = 13
-_BAR_WIDTH = 14
+_BAR_WIDTH = 13
 _EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 
 
@@ -31,6 +31,7 @@ def render_page(parts: Sequence[PartReport], warnings: Sequence[str]) -> str:
     sections = [
         ["Data report", "=" * _WIDTH, *_part_table(parts)],
         [
+            "left out: not used, see left_out.tsv; others: kept_with_problems.tsv",
             "pieces: share of the tokenizer's pieces that occur",
             f"sampling rate: {', '.join(f'{rate} Hz' for rate in rates)}",
         ],
@@ -98,11 +99,11 @@ def _histograms(
             shares = [count / sum(pooled) for count in pooled]
             columns.append((role.value, shares))
     largest = max(max(shares) for _, shares in columns)
-    heads = "".join(f"{name:<{_BAR_WIDTH + 8}}" for name, _ in columns)
+    heads = "".join(f"{name:<{_BAR_WIDTH + 9}}" for name, _ in columns)
     lines = [f"{title:<{_BIN_WIDTH}}{heads}".rstrip()]
     for index, label in enumerate(_bin_labels(histogram_of(parts[0]).edges)):
         cells = [
-            f"{_bar(shares[index] / largest):<{_BAR_WIDTH}}{100 * shares[index]:5.1f} %"
+            f"{_bar(shares[index] / largest):<{_BAR_WIDTH}}{100 * shares[index]:6.1f} %"
             for _, shares in columns
         ]
         lines.append(f"{label:<{_BIN_WIDTH}}{' '.join(cells)}")

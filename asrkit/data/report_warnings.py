@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from asrkit.data.report_checks import Problem, Role
-from asrkit.data.report_parts import PartFacts, PartReport
+from asrkit.data.report_checks import LEFT_OUT, Problem, Role
+from asrkit.data.report_parts import PartFacts, piece_share
 
 _MOST_EXAMPLES = 3
 _MOST_LACKING = 10
@@ -17,25 +17,28 @@ _ADVICE = {
         "(a larger tokenizer.vocab_size) need fewer frames."
     ),
     Problem.SILENT: "Listen to the recordings; the wrong channel is a common cause.",
-    Problem.TOO_SHORT: "A lower min_duration takes them in.",
-    Problem.TOO_LONG: "A higher max_duration_of_utterance takes them in.",
+    Problem.TOO_SHORT: "A lower data.min_seconds takes them in.",
+    Problem.TOO_LONG: "A higher data.max_seconds takes them in.",
     Problem.MISSING: "Normalize the transcripts, or train the tokenizer again.",
     Problem.CLIPPED: "Lower the recording level if there are many.",
 }
 
 
-def list_warnings(
-    all_facts: Sequence[PartFacts], reports: Sequence[PartReport]
-) -> list[str]:
-    """Return what is odd about the corpus, the most telling first."""
+def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
+    """Return what is odd about the corpus, the most telling first.
+
+    Args:
+        all_facts: What was collected of each part.
+        vocab_size: Pieces of the tokenizer, the special ones included.
+    """
     train = [facts for facts in all_facts if facts.role is Role.TRAIN]
     return [
         *_nothing_left(all_facts),
         *_shared_speakers(train, all_facts),
         *_shared_sentences(train, all_facts),
-        *(warning for facts in all_facts for warning in _problems(facts)),
-        *_sampling_rates(reports),
-        *_coverage(reports),
+        *_problems(all_facts),
+        *_sampling_rates(all_facts),
+        *_coverage(train, vocab_size),
     ]
 
 
@@ -99,37 +102,43 @@ def _shared_sentences(
     return warnings
 
 
-def _problems(facts: PartFacts) -> list[str]:
+def _problems(all_facts: Sequence[PartFacts]) -> list[str]:
+    """Return a warning for each problem, with the utterances of all parts."""
     warnings = []
-    for left_out in (True, False):
-        flagged = facts.left_out if left_out else facts.kept
-        counts = Counter(problem for found in flagged for problem in found.problems)
-        for problem in Problem:
-            if counts[problem]:
-                ids = [found.id for found in flagged if problem in found.problems]
-                warnings.append(_problem(facts, problem, ids, left_out))
+    for problem in Problem:
+        found = [where for facts in all_facts for where in _found(facts, problem)]
+        if found:
+            title = problem.value.capitalize()
+            if problem is Problem.MISSING:
+                title += f" ({_most_lacking(all_facts)})"
+            warnings.append(f"{title}: {'; '.join(found)}. {_ADVICE[problem]}")
     return warnings
 
 
-def _problem(facts: PartFacts, problem: Problem, ids: list[str], left_out: bool) -> str:
-    details = ""
-    if problem is Problem.MISSING:
-        common = facts.lacking.most_common(_MOST_LACKING)
-        details = f" ({', '.join(f'{piece}: {count}' for piece, count in common)})"
-    fate = "left out" if left_out else "kept"
-    if facts.role is Role.TEST:
+def _found(facts: PartFacts, problem: Problem) -> list[str]:
+    """Say how many utterances of a part have a problem, and what becomes of them."""
+    flagged, fate = facts.kept, "kept"
+    if problem in LEFT_OUT[facts.role]:
+        flagged, fate = facts.left_out, "left out"
+    elif facts.role is Role.TEST:
         fate = "decoded all the same"
-    noun = "utterance" if len(ids) == 1 else "utterances"
-    return (
-        f"{facts.part}: {len(ids):,} {noun} {fate}: {problem.value}{details}; "
-        f"{_some(ids)}. {_ADVICE[problem]}"
-    )
+    ids = [utterance.id for utterance in flagged if problem in utterance.problems]
+    return [f"{len(ids):,} of {facts.part} {fate} ({_some(ids)})"] if ids else []
 
 
-def _sampling_rates(reports: Sequence[PartReport]) -> list[str]:
+def _most_lacking(all_facts: Sequence[PartFacts]) -> str:
+    lacking: Counter[str] = Counter()
+    for facts in all_facts:
+        lacking.update(facts.lacking)
+    common = lacking.most_common(_MOST_LACKING)
+    listed = ", ".join(f"{piece} in {count:,}" for piece, count in common)
+    return listed + (", ..." if len(lacking) > _MOST_LACKING else "")
+
+
+def _sampling_rates(all_facts: Sequence[PartFacts]) -> list[str]:
     rates: Counter[int] = Counter()
-    for report in reports:
-        rates.update(report.sampling_rates)
+    for facts in all_facts:
+        rates.update(facts.sampling_rates)
     if len(rates) == 1:
         return []
     listed = ", ".join(f"{rate} Hz: {count:,}" for rate, count in rates.most_common())
@@ -139,13 +148,14 @@ def _sampling_rates(reports: Sequence[PartReport]) -> list[str]:
     ]
 
 
-def _coverage(reports: Sequence[PartReport]) -> list[str]:
+def _coverage(train: Sequence[PartFacts], vocab_size: int) -> list[str]:
+    pieces = set().union(*(facts.pieces for facts in train))
+    share = piece_share(pieces, vocab_size)
+    if not train or share >= _LOW_COVERAGE:
+        return []
     return [
-        f"{report.part}: only {100 * report.vocabulary_coverage:.0f} % of the "
-        "tokenizer's pieces occur. A tokenizer of fewer pieces, trained on these "
-        "transcripts, is easier to learn."
-        for report in reports
-        if report.role is Role.TRAIN and report.vocabulary_coverage < _LOW_COVERAGE
+        f"Only {100 * share:.0f} % of the tokenizer's pieces occur in train. A "
+        "tokenizer of fewer pieces, trained on these transcripts, is easier to learn."
     ]
 
 

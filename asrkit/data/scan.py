@@ -114,10 +114,6 @@ def _read(utterance: Utterance) -> MonoCut:
         # libsndfile's messages begin with the path, which is listed already.
         reason = str(error).replace(repr(str(utterance.path)), "file")
         raise _UnusableError(f"cannot be decoded: {reason}") from error
-    if len(samples) < count:
-        raise _UnusableError(
-            f"cannot be decoded: ends after {len(samples)} of {count} samples"
-        )
     if not np.isfinite(samples).all():
         raise _UnusableError("holds values that are not numbers (NaN or infinite)")
     rate = recording.sampling_rate

@@ -119,7 +119,10 @@ class Conformer(nn.Module):
             past enc_lens are undefined.
         """
         x, enc_lens = self.subsampling(feats, feat_lens)
-        x = self.dropout(x)
+        return self.encode_frames(self.dropout(x), enc_lens), enc_lens
+
+    def encode_frames(self, x: Tensor, enc_lens: Tensor) -> Tensor:
+        """Run the blocks on subsampled frames x (B, T, D) of enc_lens (B,)."""
         pad_mask = make_pad_mask(enc_lens, x.shape[1])
         positions = self.attention_class.encode_positions(
             x.shape[1], self.position_dim, like=x
@@ -128,7 +131,7 @@ class Conformer(nn.Module):
         frame_mask = ~pad_mask[:, None, :, None]
         for block in self.blocks:
             x = block(x, positions, attn_mask, frame_mask)
-        return x, enc_lens
+        return x
 
 
 class ConformerBlock(nn.Module):

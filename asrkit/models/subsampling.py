@@ -1,18 +1,21 @@
 """Convolutional subsampling: 100 frames a second in, 25 out."""
 
-import torch
+from typing import TypeVar
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asrkit.utils.lengths import make_pad_mask
 
+IntOrTensor = TypeVar("IntOrTensor", int, Tensor)
+
 FACTOR = 4
 """Input frames per output frame."""
 
 
-def subsampled_lens(lens: Tensor) -> Tensor:
-    """Return ceil(lens / 4), the output frames of `ConvSubsampling`, (B,), int64."""
-    return torch.div(lens + FACTOR - 1, FACTOR, rounding_mode="floor")
+def subsampled_lens(lens: IntOrTensor) -> IntOrTensor:
+    """Return ceil(lens / 4), the output frames of `ConvSubsampling`."""
+    return (lens + FACTOR - 1) // FACTOR
 
 
 class ConvSubsampling(nn.Module):
@@ -50,7 +53,7 @@ class ConvSubsampling(nn.Module):
         # so that the result does not depend on the batch.
         x = _zero_padding(feats.unsqueeze(1), feat_lens)
         x = F.silu(self.first(x))
-        half_lens = torch.div(feat_lens + 1, 2, rounding_mode="floor")
+        half_lens = (feat_lens + 1) // 2
         x = _zero_padding(x, half_lens)
         x = F.silu(self.pointwise(self.depthwise(x)))
         x = self.output(x.transpose(1, 2).flatten(2))

@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 
-import torch
 from lhotse import CutSet
 
 from asrkit.data.features import num_frames
@@ -26,6 +25,18 @@ def lang_dir(config: Config) -> Path:
     return Path(config.data.manifests).parent / config.tokenizer.name
 
 
+def feature_manifests(config: Config) -> Path:
+    """Return where the manifests with stored features are: beside the others."""
+    return Path(config.data.manifests).parent / "fbank"
+
+
+def manifests(config: Config) -> Path:
+    """Return the manifests that the run reads."""
+    if config.data.stored_features:
+        return feature_manifests(config)
+    return Path(config.data.manifests)
+
+
 def ensure_tokenizer(config: Config, world: World) -> Tokenizer:
     """Load the tokenizer; train it on the training texts first if there is none."""
     folder = lang_dir(config)
@@ -41,7 +52,7 @@ def ensure_tokenizer(config: Config, world: World) -> Tokenizer:
 
 def load_parts(config: Config, parts: list[str]) -> CutSet:
     """Open the cuts of several parts as one set."""
-    folder = Path(config.data.manifests)
+    folder = manifests(config)
     cuts = load_cuts(folder, parts[0])
     for part in parts[1:]:
         cuts = cuts + load_cuts(folder, part)
@@ -51,9 +62,10 @@ def load_parts(config: Config, parts: list[str]) -> CutSet:
 def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     """Look at all utterances of a run before it begins; no audio is read."""
     data = config.data
-    parts = {"train": data.train, "dev": data.dev, "test": data.test}
+    # A part that is trained on, too, is checked as one: then its bad utterances matter.
+    parts = {"test": data.test, "dev": data.dev, "train": data.train}
     roles = {part: role for role, names in parts.items() for part in names}
-    folder = Path(data.manifests)
+    folder = manifests(config)
     # CTC gives each label a frame of its own, and one more between repeats.
     frame_wise = config.loss.weights.get("ctc", 0.0) > 0
     return make_report(
@@ -73,8 +85,7 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
 
 def encoder_frames(seconds: float, sampling_rate: int) -> int:
     """Return the encoder frames of so much audio."""
-    samples = torch.tensor(round(seconds * sampling_rate))
-    return int(subsampled_lens(num_frames(samples, sampling_rate)))
+    return subsampled_lens(num_frames(round(seconds * sampling_rate), sampling_rate))
 
 
 def select_cuts(config: Config, parts: list[str], left_out: set[str]) -> CutSet:
@@ -88,7 +99,7 @@ def select_cuts(config: Config, parts: list[str], left_out: set[str]) -> CutSet:
         cuts = cuts.subset(first=config.data.max_utterances)
     if next(iter(cuts), None) is None:
         raise InputError(
-            f"no utterance of {', '.join(parts)} in {config.data.manifests} can be "
+            f"no utterance of {', '.join(parts)} in {manifests(config)} can be "
             "used; the data report says why each was left out"
         )
     return cuts

@@ -95,11 +95,14 @@ def test_manifest_of_a_part_that_is_gone(run, corpus, tmp_path):
 
 def test_failed_run_is_not_taken_for_done(run, corpus):
     run()
-    record(corpus, "dev", id="1-2-0001")
-    (corpus / "test" / "1" / "2" / "1-2-0000.flac").unlink()
+    test = corpus / "test" / "1" / "2" / "1-2-0000.flac"
+    test.rename(corpus / "kept.flac")
     for _ in range(2):
         with pytest.raises(InputError, match="test: no utterance can be used"):
             run()
+    # As it was at first, but its manifest is not.
+    (corpus / "kept.flac").rename(test)
+    assert "already done" not in run()
 
 
 def test_missing_parts_are_named(run, corpus):

@@ -11,7 +11,7 @@ import soundfile
 
 pytest.importorskip("espeakng_loader")
 
-from asrkit.data import demo_corpus, espeak
+from asrkit.data import demo_corpus, demo_speech, espeak
 from asrkit.data.demo_corpus import synthesize
 from asrkit.data.demo_sentences import TEMPLATES, WORDS, draw_sentences
 from asrkit.data.demo_speech import SAMPLE_RATE, render
@@ -86,6 +86,12 @@ def test_folder_of_something_else_is_not_touched(tmp_path):
     with pytest.raises(InputError, match="no demo corpus"):
         synthesize(tmp_path, train=1, dev=1, test=1)
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot write the demo corpus .*file/corpus"):
+        synthesize(tmp_path / "file" / "corpus", train=1, dev=0, test=0)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -205,6 +211,15 @@ def test_render(tmp_path, monkeypatch):
         low, high = np.array_split(np.abs(np.fft.rfft(noise))[40:], 2)
         ratio = (low**2).mean() / (high**2).mean()
         assert ratio > 2 if utterance.pink else 0.9 < ratio < 1.1
+
+
+def test_resampling():
+    def sine(rate, seconds=1.3):
+        return 0.5 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * rate)) / rate)
+
+    new = demo_speech._resample(sine(22050), 22050, 16000)
+    assert len(new) == 20800
+    np.testing.assert_allclose(new[500:-500], sine(16000)[500:-500], atol=1e-3)
 
 
 def test_sentences():

@@ -104,7 +104,7 @@ def test_numbers_of_a_part():
 
 
 def test_histograms_count_every_utterance_in_its_bin():
-    durations = [0.31 * i + 1 for i in range(60)] + [300.0]
+    durations = [0.25 * i + 1 for i in range(60)] + [300.0]
     cuts = [make_cut(str(i), "A", duration) for i, duration in enumerate(durations)]
     dev = [make_cut("d", "A", 5.0)]
     train, dev = report_on(train=cuts, dev=dev).parts
@@ -172,6 +172,8 @@ def bad_cuts():
         make_cut("silent", peak=9e-4, clipped=0.0),
         make_cut("quiet", peak=1.1e-3, clipped=0.0),
         make_cut("short", duration=0.9),
+        make_cut("shortest", duration=1.0),
+        make_cut("longest", duration=20.0),
         make_cut("long", duration=20.1),
         make_cut("foreign", "AÉ ÜÉ"),
         make_cut("clipped", peak=1.0, clipped=0.0011),
@@ -208,8 +210,8 @@ def test_reasons():
         "blank": "empty text",
         "textless": "empty text",
         "silent": "silent: the peak is 0.0009",
-        "short": "0.9 s, min_duration is 1",
-        "long": "20.1 s, max_duration_of_utterance is 20",
+        "short": "0.9 s, data.min_seconds is 1",
+        "long": "20.1 s, data.max_seconds is 20",
         "foreign": "the tokenizer lacks: É Ü",
         "clipped": "clipped: 0.11 % of the samples",
     }
@@ -220,7 +222,7 @@ def test_several_problems_of_an_utterance_are_one_row():
     options = {"max_symbols_per_frame": 1, **LIMITS}
     (found,) = report_on(options, train=[cut]).left_out
     assert found.reason == (
-        "0.5 s, min_duration is 1; clipped: 50 % of the samples; "
+        "0.5 s, data.min_seconds is 1; clipped: 50 % of the samples; "
         "the tokenizer lacks: É; "
         "5 tokens need 5 encoder frames, 0.5 s have 1 (subsampling 4)"
     )
@@ -230,19 +232,24 @@ def warnings_of(report, start):
     return [warning for warning in report.warnings if warning.startswith(start)]
 
 
-def test_warnings_name_problem_count_examples_and_fate():
+def test_warnings_name_problem_part_count_fate_examples_and_advice():
     train = [*clean("train"), *(make_cut(f"empty-{i}", "") for i in range(5))]
-    train += [make_cut("x", "ÜÉ"), make_cut("y", "É")]
-    test = [*clean("test"), make_cut("mute", "EFEFEFEF", peak=0.0, speaker="eve")]
-    report = report_on(train=train, test=test)
-    assert warnings_of(report, "train: 5 utterances left out: empty text") == [
-        "train: 5 utterances left out: empty text; empty-0, empty-1, empty-2 and "
-        "2 more. Write their transcripts or drop them from the corpus."
+    train += [make_cut("x", "ÜÉ"), make_cut("y", "É", peak=1.0, clipped=0.5)]
+    test = [*clean("test"), make_cut("mute", "", peak=0.0, speaker="eve")]
+    report = report_on(train=train, dev=[make_cut("d", "É", clipped=0.5)], test=test)
+    assert warnings_of(report, "Empty text") == [
+        "Empty text: 5 of train left out (empty-0, empty-1, empty-2 and 2 more); "
+        "1 of test decoded all the same (mute). Write their transcripts or drop them "
+        "from the corpus."
     ]
-    (lacking,) = warnings_of(report, "train: 2 utterances left out")
-    assert "text that the tokenizer lacks (É: 2, Ü: 1); x, y." in lacking
-    (mute,) = warnings_of(report, "test: ")
-    assert mute.startswith("test: 1 utterance decoded all the same: silent audio; mute")
+    (silent,) = warnings_of(report, "Silent audio")
+    assert "audio: 1 of test decoded all the same (mute). Listen" in silent
+    (lacking,) = warnings_of(report, "Text that the tokenizer lacks")
+    assert "lacks (É in 3, Ü in 1): 2 of train left out (x, y); 1 of dev kept" in (
+        lacking
+    )
+    (clipped,) = warnings_of(report, "Clipped audio")
+    assert "audio: 1 of dev kept (d). Lower" in clipped
 
 
 def test_clean_corpus_gives_no_warning():
@@ -277,13 +284,15 @@ def test_nameless_speakers_are_reported():
     )
     assert warnings_of(report, "No speakers are named in train, so")
     assert report.parts[0].speakers == 0
+    rows = [line.split() for line in report.render().splitlines()[3:5]]
+    assert [row[5] for row in rows] == ["?", "1"]
 
 
 def test_shared_sentences_are_counted():
     train = [make_cut("1", "A  B"), make_cut("2", "C"), make_cut("3", "")]
     texts = ["A B", "A B", "C", "D", "", "E", "F", "G"]
     test = [make_cut(str(i), text, speaker="t") for i, text in enumerate(texts)]
-    report = report_on(train=train, test=test)
+    report = report_on(train=train[:1], train_more=train[1:], test=test)
     (warning,) = warnings_of(report, "test: the sentences")
     assert "of 3 of 8 utterances (37.5 %) are also in train" in warning
 
@@ -296,8 +305,9 @@ def test_mixed_sampling_rates():
 
 def test_unused_pieces():
     report = report_on(train=clean("train"), test=clean("test"))
-    assert warnings_of(report, "train: only 22 % of the tokenizer's pieces occur")
-    assert not warnings_of(report, "test: only")
+    assert warnings_of(report, "Only 22 % of the tokenizer's pieces occur in train")
+    more = report_on(train=clean("train"), train_more=[make_cut("m", "CDEF")])
+    assert not warnings_of(more, "Only")
 
 
 def test_nothing_left_to_train_on():
@@ -335,7 +345,7 @@ def test_bars_are_as_long_as_their_shares():
     cuts = [make_cut(str(i), "A", 1.0) for i in range(30)]
     cuts += [make_cut(str(i), "A", 9.0) for i in range(30, 40)]
     rows = histogram_rows(report_on(train=cuts).render(), "seconds      train")
-    assert sorted(rows)[-2:] == [[(4, 25.0)], [(14, 75.0)]]
+    assert sorted(rows)[-2:] == [[(4, 25.0)], [(13, 75.0)]]
     assert all(row == [(0, 0.0)] for row in sorted(rows)[:-2])
 
 
@@ -345,7 +355,7 @@ def test_histograms_pool_the_parts_of_a_role():
     test = [make_cut("t", "A", 1.0)]
     page = report_on(train=train, test=test, train_more=more).render()
     rows = histogram_rows(page, f"seconds      {'train':<22}test")
-    assert sorted(rows)[-2:] == [[(3, 25.0), (14, 100.0)], [(10, 75.0), (0, 0.0)]]
+    assert sorted(rows)[-2:] == [[(3, 25.0), (13, 100.0)], [(9, 75.0), (0, 0.0)]]
 
 
 def test_files(tmp_path):
@@ -363,6 +373,15 @@ def test_files(tmp_path):
             for u in found
         ]
         assert rows[0]["source"] == f"/corpus/{rows[0]['id']}.flac"
+
+
+def test_tables_have_a_line_an_utterance(tmp_path):
+    report = report_on(train=[make_cut("a\tb\nc", "")])
+    report.write(tmp_path)
+    assert (tmp_path / "left_out.tsv").read_text().splitlines() == [
+        "part\tid\tsource\treason",
+        "train\ta b c\t/corpus/a b c.flac\tempty text",
+    ]
 
 
 def test_lazy_manifest(tmp_path):

@@ -1,0 +1,37 @@
+"""`scripts/compute_features.py key=value ...`: stage 2 of a recipe."""
+
+import logging
+from pathlib import Path
+
+from asrkit.cli.logs import start_logging
+from asrkit.cli.train import run_with_config
+from asrkit.data.manifests import load_cuts
+from asrkit.data.store import store_features
+from asrkit.pipeline.config import Config
+from asrkit.pipeline.preparation import feature_manifests
+from asrkit.training.distributed import choose_device
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Compute and store the features of all parts, unless they are there."""
+    return run_with_config(compute)
+
+
+def compute(config: Config) -> None:
+    """Compute and store the features of all parts, unless they are there."""
+    start_logging(None, "features")
+    data = config.data
+    folder = feature_manifests(config)
+    for part in dict.fromkeys([*data.train, *data.dev, *data.test]):
+        store_features(
+            load_cuts(Path(data.manifests), part),
+            part,
+            folder,
+            config.features.build(),
+            speeds=config.augment.wave.speeds if part in data.train else [1.0],
+            max_duration=data.max_duration,
+            device=choose_device(config.trainer.device),
+        )
+    logger.info("features and their manifests: %s", folder)

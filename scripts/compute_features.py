@@ -1,0 +1,8 @@
+#!/usr/bin/env python3
+"""Store features for data.stored_features=true: scripts/compute_features.py key=value"""
+
+from asrkit.cli.compute_features import main
+from asrkit.cli.main import run
+
+if __name__ == "__main__":
+    run(main)

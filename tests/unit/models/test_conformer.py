@@ -1,0 +1,108 @@
+"""The conformer: shapes, positions, and padding that does not leak."""
+
+import math
+
+import pytest
+import torch
+
+from asrkit.models.attention import RelativeAttention, RotaryAttention, rotate
+from asrkit.models.conformer import ConformerConfig, Positions
+from asrkit.models.dropout import Dropout
+from asrkit.models.subsampling import ConvSubsampling, subsampled_lens
+
+
+def small(positions, **changes):
+    values = {
+        "num_layers": 2, "dim": 16, "num_heads": 2, "ff_dim": 32, "kernel_size": 5,
+        "dropout": 0.0, "subsampling_channels": 4, **changes,
+    }  # fmt: skip
+    return ConformerConfig(positions=positions, **values).build(num_bins=20)
+
+
+@pytest.mark.parametrize("positions", list(Positions))
+def test_padding_does_not_leak(positions):
+    encoder = small(positions).eval()
+    lens = torch.tensor([61, 44, 7, 1])
+    feats = torch.randn(4, 61, 20)
+    together, enc_lens = encoder(feats, lens)
+    assert enc_lens.tolist() == [16, 11, 2, 1]
+    for b, length in enumerate(lens.tolist()):
+        alone, _ = encoder(feats[b : b + 1, :length], lens[b : b + 1])
+        torch.testing.assert_close(
+            together[b, : enc_lens[b]], alone[0], rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("positions", list(Positions))
+def test_no_gradient_comes_from_padding(positions):
+    encoder = small(positions)
+    feats = torch.randn(2, 40, 20, requires_grad=True)
+    out, enc_lens = encoder(feats, torch.tensor([40, 21]))
+    out[1, : enc_lens[1]].sum().backward()
+    assert feats.grad[1, :21].any()
+    assert not feats.grad[1, 21:].any()
+    assert not feats.grad[0].any()
+
+
+@pytest.mark.parametrize("length", range(1, 14))
+def test_subsampling_gives_a_quarter_rounded_up(length):
+    front = ConvSubsampling(20, 4, 8)
+    out, lens = front(torch.randn(1, length, 20), torch.tensor([length]))
+    assert out.shape == (1, math.ceil(length / 4), 8)
+    assert lens.tolist() == [math.ceil(length / 4)]
+    assert subsampled_lens(torch.tensor([length])).tolist() == lens.tolist()
+
+
+def test_rotary_scores_depend_on_the_distance_only():
+    positions = RotaryAttention.encode_positions(12, 8, like=torch.zeros(1))
+    query, key = (torch.randn(8).expand(1, 1, 12, 8) for _ in range(2))
+    scores = (rotate(query, positions) @ rotate(key, positions).mT)[0, 0]
+    for distance in range(-11, 12):
+        diagonal = scores.diagonal(distance)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal))
+    assert scores[0].std() > 0.01
+
+
+def test_relative_attention_equals_its_definition():
+    # Dai et al., 2019: (q_i + u) k_j + (q_i + v) r_{i - j}, one score at a time.
+    T, dim, heads = 5, 8, 2
+    attention = RelativeAttention(dim, heads)
+    torch.nn.init.normal_(attention.content_bias)
+    torch.nn.init.normal_(attention.position_bias)
+    x = torch.randn(1, T, dim)
+    positions = attention.encode_positions(T, dim, like=x)
+    mask = torch.tensor([True] * 4 + [False])[None, None, None]
+    out = attention(x, positions, mask)
+    query, key, value = attention.in_proj(x)[0].view(T, 3, heads, -1).unbind(1)
+    offsets = attention.pos_proj(positions).view(2 * T - 1, heads, -1)
+    expected = torch.zeros(T, heads, dim // heads)
+    for h in range(heads):
+        for i in range(T):
+            scores = torch.stack(
+                [
+                    (query[i, h] + attention.content_bias[h, 0]) @ key[j, h]
+                    + (query[i, h] + attention.position_bias[h, 0])
+                    @ offsets[T - 1 - (i - j), h]
+                    for j in range(4)
+                ]
+            )
+            weights = (scores / math.sqrt(dim // heads)).softmax(0)
+            expected[i, h] = weights @ value[:4, h]
+    torch.testing.assert_close(out[0], attention.out_proj(expected.flatten(1)))
+
+
+def test_dropout_drops_the_asked_share_and_keeps_the_mean():
+    dropout = Dropout(0.25)
+    out = dropout(torch.ones(1000, 1001))
+    assert (out == 0).float().mean().item() == pytest.approx(0.25, abs=0.005)
+    assert out.mean().item() == pytest.approx(1.0, abs=0.005)
+    kept = out[out > 0]
+    assert (kept == kept[0]).all()
+    assert torch.equal(dropout.eval()(out), out)
+
+
+def test_bad_sizes_are_named():
+    with pytest.raises(ValueError, match="kernel_size must be odd, got 4"):
+        ConformerConfig(kernel_size=4)
+    with pytest.raises(ValueError, match="multiple of 2"):
+        ConformerConfig(dim=20, num_heads=4)
