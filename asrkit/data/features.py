@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
-from lhotse.features.kaldi.layers import create_frame_window, get_mel_banks
+from lhotse.features.kaldi.layers import create_frame_window
 from torch import Tensor, nn
 
 IntOrTensor = TypeVar("IntOrTensor", int, Tensor)
@@ -67,11 +67,8 @@ class Fbank(nn.Module):
         length = round(FRAME_LENGTH * sampling_rate)
         self.shift = round(FRAME_SHIFT * sampling_rate)
         self.fft_length = 1 << (length - 1).bit_length()
-        banks, _ = get_mel_banks(
-            num_bins, self.fft_length, sampling_rate, low_freq, high_freq
-        )
-        # Kaldi's banks leave out the Nyquist bin of the spectrum.
-        self.register_buffer("mel_banks", F.pad(banks, (0, 1)).T, persistent=False)
+        banks = mel_banks(num_bins, self.fft_length, sampling_rate, low_freq, high_freq)
+        self.register_buffer("mel_banks", banks, persistent=False)
         window = create_frame_window(length, "povey")
         self.register_buffer("window", window, persistent=False)
         offsets = torch.arange(length) + self.shift // 2 - length // 2
@@ -110,3 +107,33 @@ class Fbank(nn.Module):
         # Past the last frame of a short utterance there is nothing to mirror.
         index = index.clamp(min=0, max=audio.shape[1] - 1)
         return audio.gather(1, index).view(len(audio), T, -1)
+
+
+def mel_banks(
+    num_bins: int, fft_length: int, sampling_rate: int, low_freq: float, high_freq: float
+) -> Tensor:
+    """Return Kaldi's triangular filters, (fft_length / 2 + 1, num_bins).
+
+    Triangles of equal width in mel, 1127 ln(1 + f / 700), over the bins of the power
+    spectrum; the bin at half the sampling rate is left out, as in Kaldi.
+    """
+    nyquist = sampling_rate / 2
+    top = high_freq if high_freq > 0 else nyquist + high_freq
+    if not 0 <= low_freq < top <= nyquist:
+        raise ValueError(
+            f"features.low_freq {low_freq} and features.high_freq {high_freq} do not "
+            f"fit into 0 to {nyquist} Hz"
+        )
+    edges = mel(torch.tensor([low_freq, top], dtype=torch.float64))
+    points = torch.linspace(edges[0], edges[1], num_bins + 2, dtype=torch.float64)
+    left, centre, right = points[:-2], points[1:-1], points[2:]
+    bins = torch.arange(fft_length // 2, dtype=torch.float64)
+    frequencies = mel(bins * sampling_rate / fft_length)[:, None]
+    rising = (frequencies - left) / (centre - left)
+    falling = (right - frequencies) / (right - centre)
+    return F.pad(rising.minimum(falling).clamp(min=0.0), (0, 0, 0, 1)).float()
+
+
+def mel(frequency: Tensor) -> Tensor:
+    """Return frequencies (Hz) on the mel scale of Kaldi."""
+    return 1127.0 * (1.0 + frequency / 700.0).log()

@@ -7,6 +7,7 @@ and batches of it) is all that has to be kept to go on later.
 """
 
 import itertools
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
@@ -116,16 +117,19 @@ class BatchPlan:
 
     def _sampler(self, epoch: int) -> DynamicBucketingSampler:
         """Make the sampler of one epoch."""
-        sampler = DynamicBucketingSampler(
-            self.cuts,
-            max_duration=self.max_duration,
-            max_cuts=self.max_cuts,
-            num_buckets=self.num_buckets,
-            shuffle=self.shuffle,
-            seed=self.seed,
-            world_size=1,
-            rank=0,
-        )
+        with warnings.catch_warnings():
+            # Cuts in memory are as good for us as cuts on disk.
+            warnings.filterwarnings("ignore", ".*eagerly read CutSet")
+            sampler = DynamicBucketingSampler(
+                self.cuts,
+                max_duration=self.max_duration,
+                max_cuts=self.max_cuts,
+                num_buckets=self.num_buckets,
+                shuffle=self.shuffle,
+                seed=self.seed,
+                world_size=1,
+                rank=0,
+            )
         sampler.set_epoch(epoch)
         return sampler
 

@@ -1,9 +1,11 @@
 """What comes before the first update: tokenizer, data report, utterances to leave out."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from lhotse import CutSet
+from lhotse.cut import Cut
 
 from asrkit.data.features import num_frames
 from asrkit.data.manifests import load_cuts
@@ -88,13 +90,24 @@ def encoder_frames(seconds: float, sampling_rate: int) -> int:
     return subsampled_lens(num_frames(round(seconds * sampling_rate), sampling_rate))
 
 
+@dataclass(frozen=True)
+class NotIn:
+    """Passes cuts whose id is not in a set; a class, since workers cannot take lambdas."""
+
+    ids: set[str]
+
+    def __call__(self, cut: Cut) -> bool:
+        """Say whether the cut passes."""
+        return cut.id not in self.ids
+
+
 def select_cuts(config: Config, parts: list[str], left_out: set[str]) -> CutSet:
     """Open the cuts of several parts without those left out.
 
     Raises:
         InputError: Nothing is left.
     """
-    cuts = load_parts(config, parts).filter(lambda cut: cut.id not in left_out)
+    cuts = load_parts(config, parts).filter(NotIn(left_out))
     if config.data.max_utterances is not None:
         cuts = cuts.subset(first=config.data.max_utterances)
     if next(iter(cuts), None) is None:

@@ -149,7 +149,15 @@ def orthogonalize(matrices: Tensor, steps: int) -> Tensor:
     wide = x.shape[1] <= x.shape[2]
     x = x if wide else x.mT
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(steps):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+    # The iterate is a polynomial of the Gram matrix times x. Iterating on that
+    # polynomial alone keeps to small square matrices.
+    gram = x @ x.mT
+    identity = torch.eye(gram.shape[1], dtype=x.dtype, device=x.device)
+    polynomial, now = identity.expand_as(gram), gram
+    for step in range(steps):
+        factor = a * identity + b * now + c * (now @ now)
+        polynomial = factor @ polynomial if step else factor
+        if step < steps - 1:
+            now = polynomial @ gram @ polynomial
+    x = polynomial @ x
     return x if wide else x.mT

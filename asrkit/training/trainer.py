@@ -174,6 +174,7 @@ class Trainer:
         self.position: Mapping[str, float] | None = None
         self.best = float("inf")
         self.skipped = 0
+        self.shown: dict[str, float] = {}
         self.interval, self.epoch_meter = Meter(), Meter()
 
     def run(self) -> None:
@@ -301,8 +302,7 @@ class Trainer:
             scalars = self.read(self.interval)
             if self.tensorboard:
                 self.tensorboard.train(scalars, self.update)
-            shown = {n: scalars[n] for n in self.headline if n in scalars}
-            self.shown = shown
+            self.shown = {n: scalars[n] for n in self.headline if n in scalars}
             self.interval.reset()
         self.console.progress(self.done, self.epochs, self.update, self.shown)
 

@@ -1,6 +1,7 @@
 """The exact loss against brute force, finite differences, torchaudio and k2."""
 
 import itertools
+import json
 import math
 
 import numpy as np
@@ -125,6 +126,7 @@ def test_equals_k2(name, shared):
     golden = np.load(shared / "golden" / "k2" / f"regular_dp0.0_{name}.npz")
     am, lm, w = (torch.from_numpy(golden[k]).double() for k in ("am", "lm", "w"))
     tokens = torch.from_numpy(golden["symbols"]).long()
+    blank_id = json.loads(bytes(golden["meta"]))["blank"]
     B, T, _ = am.shape
     enc_lens, token_lens = torch.full((B,), T), torch.full((B,), tokens.shape[1])
     if "boundary" in golden:
@@ -132,8 +134,9 @@ def test_equals_k2(name, shared):
         token_lens, enc_lens = boundary[:, 2], boundary[:, 3]
     logits = (2 * torch.tanh(am[:, :, None] + lm[:, None])).requires_grad_()
     losses = transducer_loss(
-        logits, tokens, enc_lens, token_lens, reduction="none", backend="torch"
-    )
+        logits, tokens, enc_lens, token_lens, blank_id=blank_id, reduction="none",
+        backend="torch",
+    )  # fmt: skip
     (losses * w).sum().backward()
     expected = torch.from_numpy(golden["full/loss"])
     torch.testing.assert_close(losses.detach(), expected, rtol=1e-6, atol=1e-6)
