@@ -36,7 +36,7 @@ class Ours(nn.Module):
             positions=Positions.ROTARY,
             subsampling_channels=8,
         )
-        self.conformer.subsampling = nn.Identity()
+        del self.conformer.subsampling
 
     def forward(self, x: Tensor, lens: Tensor) -> Tensor:
         """Encode (B, T, D)."""
@@ -89,27 +89,36 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     x, lens = inputs(args)
     if args.only:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        model = Ours(args) if args.only == "ours" else Theirs(args)
-        for _ in range(3):
-            step(model, x, lens)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print((peak - before) / 1024)
+        print_peak(Ours(args) if args.only == "ours" else Theirs(args), x, lens)
         return
-    models = {"ours": Ours(args), "theirs": Theirs(args)}
+    models: dict[str, nn.Module] = {"ours": Ours(args), "theirs": Theirs(args)}
     times: dict[str, list[float]] = {name: [] for name in models}
     for _ in range(args.runs):
         for name, model in models.items():  # in turn, so that drift hits both
             times[name].append(step(model, x, lens))
     millis = {name: 1e3 * statistics.median(t[2:]) for name, t in times.items()}
     memory = {name: measure_memory(name) for name in models}
-    sizes = {n: sum(p.numel() for p in m.parameters()) for n, m in models.items()}
+    sizes = {
+        name: float(sum(p.numel() for p in model.parameters()))
+        for name, model in models.items()
+    }
     print(f"{'':16}{'asrkit':>10}{'torchaudio':>12}{'ratio':>8}")
-    for title, values, scale in (
-        ("parameters, M", sizes, 1e-6), ("median, ms", millis, 1), ("peak, MiB", memory, 1)
-    ):  # fmt: skip
+    rows: list[tuple[str, dict[str, float], float]] = [
+        ("parameters, M", sizes, 1e-6),
+        ("median, ms", millis, 1.0),
+        ("peak, MiB", memory, 1.0),
+    ]
+    for title, values, scale in rows:
         ours, theirs = values["ours"] * scale, values["theirs"] * scale
         print(f"{title:16}{ours:10.2f}{theirs:12.2f}{ours / theirs:8.2f}")
+
+
+def print_peak(model: nn.Module, x: Tensor, lens: Tensor) -> None:
+    """Print how far the process grows over three steps, MiB."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(3):
+        step(model, x, lens)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 
 def measure_memory(name: str) -> float:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Store features for data.stored_features=true: scripts/compute_features.py key=value"""
+"""Store features on disk: scripts/compute_features.py key=value ... ."""
 
 from asrkit.cli.compute_features import main
 from asrkit.cli.main import run

@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def average(paths: list[Path]) -> State:
-    """Return a checkpoint to decode with: the mean of the checkpoints' averaged weights.
+    """Return a checkpoint to decode with: the mean of several averaged weights.
 
     It has no optimizer state, so training cannot go on from it.
 

@@ -1,5 +1,6 @@
 """Hydra's and OmegaConf's errors in one message, with the nearest right key."""
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Sequence
@@ -8,7 +9,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
-_BAD_KEY = re.compile(r"Key '(?P<key>[^']*)' (?:is not in struct|not in '(?P<cls>\w+)')")
+_BAD_KEY = re.compile(
+    r"Key '(?P<key>[^']*)' (?:is not in struct|not in '(?P<cls>\w+)')"
+)
 _FULL_KEY = re.compile(r"full_key: (?P<full>\S+)")
 _OBJECT = re.compile(r"object_type=(?P<cls>\w+)")
 _GROUP = re.compile(r"Could not override '(?P<group>[\w/@.]+)'")
@@ -30,9 +33,9 @@ def explain(error: BaseException) -> str | None:
             group = "/".join(str(link.missing_cfg_file).split("/")[:-1])
             options = [o for o in link.options if not o.startswith("base_")]
             return f"{group}={name}: {unknown_key(name, options)}"
-    group = _GROUP.search(text)
-    if group and "No match in the defaults list" in text:
-        return unknown_key(group["group"], _root_keys())
+    unmatched = _GROUP.search(text)
+    if unmatched and "No match in the defaults list" in text:
+        return unknown_key(unmatched["group"], _root_keys())
     # An error of a config class's own check is the first cause.
     cause = next((e for e in chain if isinstance(e, ValueError)), ours[0])
     lines = [line.strip() for line in str(cause).split("\n")]
@@ -64,7 +67,9 @@ def _keys_of(class_name: str) -> list[str]:
     from asrkit.config import classes
 
     cls = classes().get(class_name)
-    return list(cls.__dataclass_fields__) if cls is not None else _root_keys()
+    if cls is None:
+        return _root_keys()
+    return [field.name for field in dataclasses.fields(cls)]
 
 
 def _root_keys() -> list[str]:

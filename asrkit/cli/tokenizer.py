@@ -1,4 +1,4 @@
-"""`scripts/tokenizer.py key=value ...`: stage 3 of a recipe, made from the same config."""
+"""`scripts/tokenizer.py key=value ...`: stage 3 of a recipe."""
 
 import logging
 from pathlib import Path

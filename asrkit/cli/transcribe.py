@@ -49,9 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     return 2 if failed else 0
 
 
-def transcribe(
-    recognizer: Recognizer, audio: torch.Tensor, max_seconds: float
-) -> str:
+def transcribe(recognizer: Recognizer, audio: torch.Tensor, max_seconds: float) -> str:
     """Return the text of audio (S,) of any length."""
     rate = recognizer.features.sampling_rate
     pieces = [audio[a:b] for a, b in cut_pieces(audio, rate, max_seconds)]

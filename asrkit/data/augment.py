@@ -1,4 +1,4 @@
-"""All augmentation in one group: of the audio in the workers, of features on the device."""
+"""All augmentation in one group: of the audio, and of the features."""
 
 from dataclasses import dataclass, field
 

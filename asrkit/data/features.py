@@ -110,7 +110,11 @@ class Fbank(nn.Module):
 
 
 def mel_banks(
-    num_bins: int, fft_length: int, sampling_rate: int, low_freq: float, high_freq: float
+    num_bins: int,
+    fft_length: int,
+    sampling_rate: int,
+    low_freq: float,
+    high_freq: float,
 ) -> Tensor:
     """Return Kaldi's triangular filters, (fft_length / 2 + 1, num_bins).
 

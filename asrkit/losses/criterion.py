@@ -43,7 +43,7 @@ class LossConfig:
     """Base class of the losses' settings: what is summed, with which weights."""
 
     weights: dict[str, float] = field(default_factory=dict)
-    """Weight of each criterion: transducer, ctc. One without a weight is not computed."""
+    """Weight of each criterion, e.g. ctc; one without a weight is not computed."""
 
     def __post_init__(self) -> None:
         """Check the weights against what there is."""
@@ -84,12 +84,12 @@ class WeightedCriterion(nn.Module):
         super().__init__()
         self.criteria = nn.ModuleDict(criteria)
         self.weights = dict(weights)
+        self._modules_used = {n for c in criteria.values() for n in c.modules_used}
 
     @property
     def modules_used(self) -> set[str]:
         """Parts of the model that are trained."""
-        used = {name for c in self.criteria.values() for name in c.modules_used}
-        return used | {"encoder"}
+        return self._modules_used | {"encoder"}
 
     def forward(
         self,

@@ -26,9 +26,7 @@ class ModelConfig:
         """Make the model for `num_bins` feature bins and `vocab_size` tokens."""
         encoder = self.encoder.build(num_bins)
         predictor = self.predictor.build(vocab_size)
-        joiner = self.joiner.build(
-            encoder.output_dim, predictor.output_dim, vocab_size
-        )
+        joiner = self.joiner.build(encoder.output_dim, predictor.output_dim, vocab_size)
         return AsrModel(
             num_bins, vocab_size, encoder=encoder, predictor=predictor, joiner=joiner
         )
@@ -72,7 +70,7 @@ class AsrModel(nn.Module):
         self.feature_scale.copy_(1.0 / std.clamp(min=1e-5))
 
     def normalize(self, feats: Tensor) -> Tensor:
-        """Return features (B, T_in, F) of mean 0 and variance 1 over the training data."""
+        """Return features (B, T_in, F) with mean 0 and variance 1 in training."""
         return (feats - self.feature_mean) * self.feature_scale
 
     def encode(
@@ -97,5 +95,5 @@ class AsrModel(nn.Module):
         return self.encoder(feats, feat_lens)
 
     def ctc_log_probs(self, enc_out: Tensor) -> Tensor:
-        """Map enc_out (B, T, D) to the CTC head's log-probabilities (B, T, V), float32."""
+        """Map enc_out (B, T, D) to the CTC head's log-probabilities (B, T, V)."""
         return self.ctc_head(enc_out).float().log_softmax(dim=-1)

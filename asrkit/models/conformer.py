@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import Enum
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -50,9 +49,7 @@ class ConformerConfig(EncoderConfig):
                 f"({2 * self.num_heads})"
             )
         if self.kernel_size % 2 == 0:
-            raise ValueError(
-                f"encoder.kernel_size must be odd, got {self.kernel_size}"
-            )
+            raise ValueError(f"encoder.kernel_size must be odd, got {self.kernel_size}")
 
     def build(self, num_bins: int) -> "Conformer":
         """Make the encoder for features of `num_bins` bins."""

@@ -68,6 +68,6 @@ class StatelessPredictor(nn.Module):
         return self.contexts(F.pad(tokens, (self.context_size, 0), value=0))
 
     def contexts(self, labels: Tensor) -> Tensor:
-        """Map labels (B, context_size - 1 + N) to the N outputs they end, (B, N, dim)."""
+        """Map labels (B, context_size - 1 + N) to N outputs (B, N, dim)."""
         embedded = self.embedding(labels).transpose(1, 2)
         return self.dropout(F.silu(self.conv(embedded)).transpose(1, 2))

@@ -1,4 +1,4 @@
-"""What comes before the first update: tokenizer, data report, utterances to leave out."""
+"""What comes before the first update: tokenizer, data report, what to leave out."""
 
 import logging
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def encoder_frames(seconds: float, sampling_rate: int) -> int:
 
 @dataclass(frozen=True)
 class NotIn:
-    """Passes cuts whose id is not in a set; a class, since workers cannot take lambdas."""
+    """Passes cuts whose id is not in a set; workers cannot take a lambda."""
 
     ids: set[str]
 

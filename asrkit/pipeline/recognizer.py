@@ -14,6 +14,7 @@ from asrkit.data.features import Fbank
 from asrkit.decoding.search import Found, Search
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.config import Config
+from asrkit.pipeline.stage import TrainStageConfig
 from asrkit.text.load import tokenizer_from_files
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.checkpoint import State, load_checkpoint
@@ -105,7 +106,8 @@ def load_recognizer(
 def check_search(config: Config) -> None:
     """Raise InputError for a search of what no stage trains."""
     stages = [config.pipeline.stages[name] for name in config.pipeline.order]
-    trained = [name for s in stages for name, w in s.loss.weights.items() if w > 0]
+    weights = [s.loss.weights for s in stages if isinstance(s, TrainStageConfig)]
+    trained = [name for table in weights for name, w in table.items() if w > 0]
     needs = config.decode.needs
     if needs not in trained:
         raise InputError(

@@ -127,8 +127,10 @@ def run_stage(
 def describe_run(task: AsrTask, folder: Path, world: World) -> None:
     """Say how large the model is, where it trains and where to watch it."""
     model = task.model
-    parts = {name: sum(p.numel() for p in m.parameters()) for name, m in
-             model.named_children()}
+    parts = {
+        name: sum(p.numel() for p in m.parameters())
+        for name, m in model.named_children()
+    }
     listed = ", ".join(f"{name} {count / 1e6:.2f}M" for name, count in parts.items())
     logger.info(
         "model: %.2fM parameters (%s) on %d x %s",

@@ -85,6 +85,7 @@ def _table(hypotheses: list[Hypothesis]) -> str:
     """Write references and hypotheses as a Markdown table."""
     rows = ["| utterance | reference | hypothesis |", "|---|---|---|"]
     rows += [
-        f"| {h.id} | {' '.join(h.ref)} | {' '.join(h.hyp)} |" for h in hypotheses[:_ROWS]
+        f"| {h.id} | {' '.join(h.ref)} | {' '.join(h.hyp)} |"
+        for h in hypotheses[:_ROWS]
     ]
     return "\n".join(rows)

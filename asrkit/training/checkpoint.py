@@ -90,7 +90,7 @@ class Checkpoints:
     def save(
         self, state: State, *, best: bool = False, epoch: int | None = None
     ) -> None:
-        """Save the last checkpoint and, as asked, the same as the best or an epoch's."""
+        """Save the last checkpoint and, as asked, as the best or an epoch's."""
         save_checkpoint(state, self.last)
         if best:
             self._link(self.best)

@@ -72,4 +72,6 @@ def choose_device(device: str, local_rank: int = 0) -> torch.device:
     """Turn "auto", "cpu" or "cuda" into this process's device."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device, local_rank) if device == "cuda" else torch.device(device)
+    return (
+        torch.device(device, local_rank) if device == "cuda" else torch.device(device)
+    )

@@ -100,12 +100,12 @@ class Muon(torch.optim.Optimizer):
         for parameter in parameters:
             by_shape[parameter.shape].append(parameter)
         for shape, alike in by_shape.items():
-            gradients = [p.grad for p in alike]
+            gradients = _gradients(alike)
             running = [self._state(p, "running") for p in alike]
             torch._foreach_lerp_(running, gradients, 1.0 - self.momentum)
             ahead = torch._foreach_lerp(gradients, running, self.momentum)
             updates = orthogonalize(torch.stack(ahead), self.steps)
-            # A matrix of more rows than columns moves each output as far as a square one.
+            # More rows than columns: each output moves as far as in a square one.
             scale = -lr * max(1.0, shape[0] / shape[1]) ** 0.5
             torch._foreach_add_(alike, list(updates.to(alike[0].dtype)), alpha=scale)
 
@@ -113,7 +113,7 @@ class Muon(torch.optim.Optimizer):
         """Update the rest (Kingma and Ba, 2015)."""
         beta1, beta2 = group["betas"]
         group["updates"] = updates = group.get("updates", 0) + 1
-        gradients = [p.grad for p in parameters]
+        gradients = _gradients(parameters)
         mean = [self._state(p, "mean") for p in parameters]
         square = [self._state(p, "square") for p in parameters]
         torch._foreach_lerp_(mean, gradients, 1.0 - beta1)
@@ -132,6 +132,11 @@ class Muon(torch.optim.Optimizer):
             state[name] = torch.zeros_like(parameter)
         tensor: Tensor = state[name]
         return tensor
+
+
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
+    """Return the gradients of parameters that all have one."""
+    return [p.grad for p in parameters if p.grad is not None]
 
 
 def orthogonalize(matrices: Tensor, steps: int) -> Tensor:

@@ -41,9 +41,7 @@ class AdamWConfig(OptimConfig):
         )
 
 
-def parameter_groups(
-    module: nn.Module, weight_decay: float
-) -> list[dict[str, object]]:
+def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Split trainable parameters: matrices are decayed, vectors are not."""
     trainable = [p for p in module.parameters() if p.requires_grad]
     return [

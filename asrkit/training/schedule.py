@@ -1,5 +1,6 @@
 """Learning-rate schedules: pure functions of how much of the training is done."""
 
+import itertools
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ class ScheduleConfig:
 
     @abstractmethod
     def factor(self, progress: float) -> float:
-        """Return the factor when a share `progress` (0 to 1) of the training is done."""
+        """Return the factor when the share `progress` (0 to 1) is done."""
 
 
 @dataclass(kw_only=True)
@@ -26,7 +27,7 @@ class OneCycleConfig(ScheduleConfig):
     """Factor at the end."""
 
     def factor(self, progress: float) -> float:
-        """Return the factor when a share `progress` (0 to 1) of the training is done."""
+        """Return the factor when the share `progress` (0 to 1) is done."""
         return one_cycle(
             progress, warmup=self.warmup, start=self.start, final=self.final
         )
@@ -46,7 +47,7 @@ class TriangleConfig(ScheduleConfig):
     """Factor at the end of the tail."""
 
     def factor(self, progress: float) -> float:
-        """Return the factor when a share `progress` (0 to 1) of the training is done."""
+        """Return the factor when the share `progress` (0 to 1) is done."""
         points = [
             (0.0, self.start),
             (self.rise, 1.0),
@@ -64,12 +65,12 @@ class ConstantConfig(ScheduleConfig):
     """Share of the training spent rising from 0, 0 to 1."""
 
     def factor(self, progress: float) -> float:
-        """Return the factor when a share `progress` (0 to 1) of the training is done."""
+        """Return the factor when the share `progress` (0 to 1) is done."""
         return min(1.0, progress / self.warmup) if self.warmup > 0 else 1.0
 
 
 def one_cycle(progress: float, *, warmup: float, start: float, final: float) -> float:
-    """Rise linearly from `start` to 1 until `warmup`, then fall to `final` as a cosine."""
+    """Rise linearly from `start` to 1 until `warmup`, then fall as a cosine."""
     if progress < warmup:
         return start + (1.0 - start) * progress / warmup
     fallen = min(1.0, (progress - warmup) / (1.0 - warmup))
@@ -78,7 +79,7 @@ def one_cycle(progress: float, *, warmup: float, start: float, final: float) -> 
 
 def piecewise_linear(x: float, points: list[tuple[float, float]]) -> float:
     """Interpolate linearly between points (x, y) of rising x; constant outside."""
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         if x < x1:
             return y0 + (y1 - y0) * max(0.0, x - x0) / (x1 - x0)
     return points[-1][1]

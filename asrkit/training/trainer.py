@@ -278,7 +278,7 @@ class Trainer:
         with hold:
             with torch.autocast(device.type, torch.bfloat16, enabled=self.autocast):
                 output: LossOutput = module(batch.to(device))
-            output.loss.backward()  # type: ignore[no-untyped-call]
+            output.loss.backward()
         return output
 
     def skip(self, group: list[tuple[Batch, Position]]) -> None:

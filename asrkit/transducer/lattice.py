@@ -47,7 +47,7 @@ def lattice(
     Returns:
         The log-likelihood and both occupations.
     """
-    B, T, rows = blank_log_probs.shape
+    _, T, rows = blank_log_probs.shape
     blank = _mask_outside(blank_log_probs, enc_lens, token_lens + 1)
     label = _mask_outside(label_log_probs, enc_lens, token_lens)
     label = F.pad(label, (0, 1), value=-torch.inf)

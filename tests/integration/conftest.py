@@ -31,7 +31,9 @@ def corpus(tmp_path_factory):
     """Write train, dev and test; return the folder."""
     folder = tmp_path_factory.mktemp("tones")
     rng = np.random.default_rng(0)
-    for speaker, (part, count) in enumerate([("train", 12), ("dev", 3), ("test", 3)], 1):
+    for speaker, (part, count) in enumerate(
+        [("train", 12), ("dev", 3), ("test", 3)], 1
+    ):
         chapter = folder / part / str(speaker) / "1"
         chapter.mkdir(parents=True)
         lines = []

@@ -8,6 +8,7 @@ import time
 
 import pytest
 import torch
+
 from tests.integration.conftest import ROOT, SETTINGS, run, train
 
 EPOCHS = "num_epochs=2"
@@ -67,7 +68,9 @@ def test_average_decode_score_and_transcribe(exp_dir, corpus):
     assert done.returncode == 0, done.stderr
     average = torch.load(exp_dir / "average.pt", weights_only=True)
     epochs = [
-        torch.load(exp_dir / "train" / "checkpoints" / f"epoch-{n}.pt", weights_only=True)
+        torch.load(
+            exp_dir / "train" / "checkpoints" / f"epoch-{n}.pt", weights_only=True
+        )
         for n in (1, 2)
     ]
     name = "model.joiner.output.weight"
@@ -155,7 +158,9 @@ def test_two_processes_learn_what_one_does(manifests, tmp_path):
     both = train(manifests, tmp_path / "2", *settings, launcher=launcher)
     assert both.returncode == 0, both.stderr
     states = [
-        torch.load(tmp_path / n / "train" / "checkpoints" / "last.pt", weights_only=True)
+        torch.load(
+            tmp_path / n / "train" / "checkpoints" / "last.pt", weights_only=True
+        )
         for n in ("1", "2")
     ]
     assert states[0]["epochs"] == states[1]["epochs"]

@@ -77,7 +77,9 @@ def test_going_on_from_a_position_gives_the_rest(cuts, stop):
 
 
 def test_one_pass_is_complete_and_within_the_limit(cuts):
-    shares = [plan_once(cuts, max_duration=12.0, rank=r, world_size=3) for r in range(3)]
+    shares = [
+        plan_once(cuts, max_duration=12.0, rank=r, world_size=3) for r in range(3)
+    ]
     batches = [batch for share in shares for batch in share]
     assert sorted(i for b in batches for i in ids(b)) == sorted(c.id for c in cuts)
     for batch in batches:

@@ -13,7 +13,12 @@ from asrkit.models.predictor import PredictorConfig
 
 def make_model(context_size):
     encoder = ConformerConfig(
-        num_layers=1, dim=8, num_heads=2, ff_dim=8, kernel_size=3, subsampling_channels=2
+        num_layers=1,
+        dim=8,
+        num_heads=2,
+        ff_dim=8,
+        kernel_size=3,
+        subsampling_channels=2,
     )
     model = ModelConfig(
         encoder=encoder,
@@ -74,7 +79,9 @@ def test_greedy_of_nothing_but_blank_is_empty():
 @torch.no_grad()
 def test_ctc_greedy_merges_repeats_and_drops_blank():
     model = make_model(1)
-    path = torch.tensor([[0, 2, 2, 0, 2, 3, 3, 1, 0, 4], [5, 5, 0, 0, 1, 1, 1, 1, 1, 1]])
+    path = torch.tensor(
+        [[0, 2, 2, 0, 2, 3, 3, 1, 0, 4], [5, 5, 0, 0, 1, 1, 1, 1, 1, 1]]
+    )
     one_hot = torch.nn.functional.one_hot(path, 6).float()
     model.ctc_head = torch.nn.Identity()
     found = CtcGreedySearch()(model, one_hot, torch.tensor([10, 4]))
