@@ -5,7 +5,6 @@ from pathlib import Path
 
 from asrkit.cli.logs import start_logging
 from asrkit.cli.train import run_with_config
-from asrkit.data.manifests import load_cuts
 from asrkit.data.store import store_features
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.preparation import feature_manifests
@@ -23,10 +22,13 @@ def compute(config: Config) -> None:
     """Compute and store the features of all parts, unless they are there."""
     start_logging(None, "features")
     data = config.data
+    if not data.stored_features:
+        logger.info("data.stored_features is false: computed in training instead")
+        return
     folder = feature_manifests(config)
     for part in dict.fromkeys([*data.train, *data.dev, *data.test]):
         store_features(
-            load_cuts(Path(data.manifests), part),
+            Path(data.manifests),
             part,
             folder,
             config.features.build(),

@@ -31,7 +31,10 @@ def main(argv: list[str] | None = None) -> int:
     data = recognizer.config.data
     folder = args.manifests or Path(data.manifests)
     for name in args.sets or data.test:
-        decode_set(recognizer, load_cuts(folder, name), name, args.exp_dir)
+        cuts = load_cuts(folder, name)
+        if data.max_utterances is not None:
+            cuts = cuts.subset(first=data.max_utterances)
+        decode_set(recognizer, cuts, name, args.exp_dir)
     return 0
 
 

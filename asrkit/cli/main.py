@@ -18,7 +18,9 @@ def run(main: Callable[[], int]) -> NoReturn:
     try:
         status = main()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        # torch puts a worker's traceback before the message; that is for the log.
+        message = str(error).rsplit("InputError: ", maxsplit=1)[-1].rstrip()
+        print(f"error: {message}", file=sys.stderr)
         status = BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

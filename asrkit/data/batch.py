@@ -10,6 +10,7 @@ from lhotse.cut import Cut
 from torch import Tensor
 
 from asrkit.text.tokenizer import Tokenizer
+from asrkit.utils.errors import InputError
 
 
 @dataclass
@@ -88,7 +89,14 @@ def read(cut: Cut, sampling_rate: int) -> np.ndarray:
     """Read a cut's first channel at the given rate, (S,), float32."""
     if cut.sampling_rate != sampling_rate:
         cut = cut.resample(sampling_rate)
-    return np.asarray(cut.load_audio()[0], dtype=np.float32)
+    try:
+        return np.asarray(cut.load_audio()[0], dtype=np.float32)
+    except Exception as error:  # lhotse raises what its many readers raise
+        source = cut.recording.sources[0].source if cut.has_recording else "no file"
+        raise InputError(
+            f"audio of {cut.id} cannot be read ({source}: {type(error).__name__}); "
+            "run stage 1 again, which lists and leaves out what cannot be read"
+        ) from error
 
 
 def pad(rows: Sequence[Tensor]) -> Tensor:

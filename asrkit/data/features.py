@@ -85,6 +85,11 @@ class Fbank(nn.Module):
         Returns:
             feats (B, T_in, F), zero in the padding, and feat_lens (B,), int64.
         """
+        with torch.autocast(audio.device.type, enabled=False):
+            return self._compute(audio, audio_lens)
+
+    def _compute(self, audio: Tensor, audio_lens: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute features, see `forward`."""
         feat_lens = num_frames(audio_lens, self.sampling_rate)
         frames = self._frames(audio.float(), audio_lens, int(feat_lens.max()))
         frames = frames - frames.mean(dim=2, keepdim=True)

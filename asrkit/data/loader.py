@@ -44,7 +44,7 @@ class DataConfig:
     max_seconds: float = 30.0
     """Training utterances longer than this are left out, seconds."""
     max_utterances: int | None = None
-    """Train on the first so many utterances only, e.g. to overfit on purpose."""
+    """Use the first so many utterances of each set only, e.g. to overfit on purpose."""
 
 
 class _Reader(Dataset[tuple[Batch, Position]]):
@@ -105,6 +105,9 @@ def make_loader(
         prefetch_factor=prefetch if num_workers else None,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_start_worker if num_workers else None,
+        # One of its own: without it, opening a loader draws from the global random
+        # numbers, and a resumed run would not equal one that was never stopped.
+        generator=torch.Generator().manual_seed(0),
     )
     return iter(loader)
 

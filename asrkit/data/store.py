@@ -10,13 +10,13 @@ from lhotse.cut import MonoCut
 
 from asrkit.data.batch import lengths, pad, read
 from asrkit.data.features import FRAME_SHIFT, Fbank
-from asrkit.data.manifests import manifest_path, write_manifests
+from asrkit.data.manifests import load_cuts, manifest_path, write_manifests
 from asrkit.data.plan import plan_once
 from asrkit.data.progress import track
 
 
 def store_features(
-    cuts: CutSet,
+    source: Path,
     part: str,
     folder: Path,
     features: Fbank,
@@ -28,7 +28,7 @@ def store_features(
     """Compute the features of a part in batches and write a manifest that has them.
 
     Args:
-        cuts: Utterances of the part.
+        source: Folder of the part's manifest without features.
         part: Name of the part.
         folder: Where the manifest goes; the features go to its subfolder of the part.
         features: The extractor.
@@ -36,8 +36,9 @@ def store_features(
         max_duration: Most seconds of audio in a batch.
         device: Where they are computed.
     """
-    if manifest_path(folder, part).is_file():
+    if is_stored(source, part, folder):
         return
+    cuts = load_cuts(source, part)
     shutil.rmtree(folder / part, ignore_errors=True)  # of a run that was broken off
     copies = [
         cut if speed == 1.0 else cut.perturb_speed(speed)
@@ -51,6 +52,14 @@ def store_features(
             stored += _store_batch(planned.cuts, features, writer, device)
             advance(len(planned.cuts))
     write_manifests({part: CutSet.from_cuts(stored)}, {}, folder)
+
+
+def is_stored(source: Path, part: str, folder: Path) -> bool:
+    """Say whether a part's features are there and newer than its manifest."""
+    made, origin = manifest_path(folder, part), manifest_path(source, part)
+    if not made.is_file():
+        return False
+    return not origin.is_file() or made.stat().st_mtime >= origin.stat().st_mtime
 
 
 def _store_batch(

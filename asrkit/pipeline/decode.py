@@ -61,7 +61,7 @@ def open_batches(recognizer: Recognizer, cuts: CutSet) -> Iterator[Batch]:
         recognizer.tokenizer,
         config.features.sampling_rate,
         augment=None,
-        stored_features=config.data.stored_features,
+        stored_features=False,
         num_workers=min(2, config.data.num_workers),
         prefetch=config.data.prefetch,
     )

@@ -1,6 +1,8 @@
 """What comes before the first update: tokenizer, data report, what to leave out."""
 
+import hashlib
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,22 +30,20 @@ def lang_dir(config: Config) -> Path:
 
 
 def feature_manifests(config: Config) -> Path:
-    """Return where the manifests with stored features are: beside the others."""
-    return Path(config.data.manifests).parent / "fbank"
+    """Return where the manifests with stored features are: beside the others.
 
-
-def manifests(config: Config) -> Path:
-    """Return the manifests that the run reads."""
-    if config.data.stored_features:
-        return feature_manifests(config)
-    return Path(config.data.manifests)
+    The name changes with all that the features depend on.
+    """
+    settings = f"{config.features} {config.augment.wave.speeds}"
+    digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+    return Path(config.data.manifests).parent / f"fbank_{digest}"
 
 
 def ensure_tokenizer(config: Config, world: World) -> Tokenizer:
     """Load the tokenizer; train it on the training texts first if there is none."""
     folder = lang_dir(config)
     if world.is_main and not (folder / TOKENS_FILE).is_file():
-        cuts = load_parts(config, config.data.train)
+        cuts = load_parts(Path(config.data.manifests), config.data.train)
         texts = (s.text or "" for cut in cuts for s in cut.supervisions)
         tokenizer = config.tokenizer.train(texts)
         tokenizer.save(folder)
@@ -52,9 +52,8 @@ def ensure_tokenizer(config: Config, world: World) -> Tokenizer:
     return load_tokenizer(folder)
 
 
-def load_parts(config: Config, parts: list[str]) -> CutSet:
+def load_parts(folder: Path, parts: list[str]) -> CutSet:
     """Open the cuts of several parts as one set."""
-    folder = manifests(config)
     cuts = load_cuts(folder, parts[0])
     for part in parts[1:]:
         cuts = cuts + load_cuts(folder, part)
@@ -67,7 +66,7 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     # A part that is trained on, too, is checked as one: then its bad utterances matter.
     parts = {"test": data.test, "dev": data.dev, "train": data.train}
     roles = {part: role for role, names in parts.items() for part in names}
-    folder = manifests(config)
+    folder = Path(data.manifests)
     # CTC gives each label a frame of its own, and one more between repeats.
     frame_wise = config.loss.weights.get("ctc", 0.0) > 0
     return make_report(
@@ -92,13 +91,16 @@ def encoder_frames(seconds: float, sampling_rate: int) -> int:
 
 @dataclass(frozen=True)
 class NotIn:
-    """Passes cuts whose id is not in a set; workers cannot take a lambda."""
+    """Passes cuts whose id is not in a set; workers cannot take a lambda.
+
+    A stored copy of another speed goes with its original.
+    """
 
     ids: set[str]
 
     def __call__(self, cut: Cut) -> bool:
         """Say whether the cut passes."""
-        return cut.id not in self.ids
+        return re.sub(r"_sp[\d.]+$", "", cut.id) not in self.ids
 
 
 def select_cuts(config: Config, parts: list[str], left_out: set[str]) -> CutSet:
@@ -107,12 +109,19 @@ def select_cuts(config: Config, parts: list[str], left_out: set[str]) -> CutSet:
     Raises:
         InputError: Nothing is left.
     """
-    cuts = load_parts(config, parts).filter(NotIn(left_out))
+    stored = config.data.stored_features
+    folder = feature_manifests(config) if stored else Path(config.data.manifests)
+    if stored and not folder.is_dir():
+        raise InputError(
+            f"data.stored_features=true, but there is no {folder}: run "
+            "scripts/compute_features.py with the same settings first"
+        )
+    cuts = load_parts(folder, parts).filter(NotIn(left_out))
     if config.data.max_utterances is not None:
         cuts = cuts.subset(first=config.data.max_utterances)
     if next(iter(cuts), None) is None:
         raise InputError(
-            f"no utterance of {', '.join(parts)} in {manifests(config)} can be "
+            f"no utterance of {', '.join(parts)} in {folder} can be "
             "used; the data report says why each was left out"
         )
     return cuts

@@ -7,7 +7,7 @@
 #   --corpus      demo (the default): sentences spoken by espeak-ng, nothing to download;
 #                 mini, 100, 960: (Mini) LibriSpeech; DIR: a folder in LibriSpeech layout
 #   --stage, --stop-stage
-#                 0 download, 1 manifests, 2 features (only if data.stored_features=true),
+#                 0 download, 1 manifests, 2 features (stored if data.stored_features=true),
 #                 3 tokenizer, 4 train, 5 average, 6 decode, 7 report
 #   --gpus N      train on N GPUs with torchrun
 #   key=value     any setting, e.g. loss=ctc optim.lr=1e-3 exp_dir=exp/mine
@@ -71,15 +71,12 @@ while IFS= read -r line; do settings+=("$line"); done < <(
 )
 [ ${#settings[@]} -gt 0 ] || exit 2
 settings+=(--config-dir "$recipe/conf" ${overrides[@]+"${overrides[@]}"})
-exp_dir= stored=
+exp_dir=
 for setting in "${settings[@]}"; do
-    case "$setting" in
-    exp_dir=*) exp_dir="${setting#*=}" ;;
-    data.stored_features=*) stored="${setting#*=}" ;;
-    esac
+    case "$setting" in exp_dir=*) exp_dir="${setting#*=}" ;; esac
 done
 
-if from_to 2 && [ "$stored" = true ]; then
+if from_to 2 && [ ! -e "$exp_dir/train/done" ]; then
     say "stage 2: features"
     "$PYTHON" scripts/compute_features.py "${settings[@]}"
 fi

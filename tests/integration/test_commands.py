@@ -102,6 +102,7 @@ def test_average_decode_score_and_transcribe(exp_dir, corpus):
         assert str(line.split("\t")[1].split()) == hyp.split("hyp=")[1]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path):
     settings = ["num_epochs=12", "trainer.validate_every=12"]
     whole = train(manifests, tmp_path / "whole", *settings)
@@ -125,17 +126,13 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path
         for p in (tmp_path / "whole", exp_dir)
     ]
     for name, value in states[0]["task"].items():
-        torch.testing.assert_close(states[1]["task"][name], value, rtol=1e-5, atol=1e-6)
+        assert torch.equal(states[1]["task"][name], value), name
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["loss=ful"], "Did you mean 'full'?"),
-        (["loss.bckend=TORCH"], "loss.bckend (FullLossConfig)"),
-        (["encodr=conformer_2m"], "Did you mean 'encoder'?"),
-        (["trainer.log_every=0"], "trainer.log_every must be at least 1"),
-        (["trainer.clip_norm=high"], "trainer.clip_norm"),
         (["loss=ctc"], "choose decode=ctc_greedy"),
         (["data.train=[train-9]"], "librispeech_cuts_train-9.jsonl.gz"),
     ],
@@ -147,6 +144,7 @@ def test_a_mistake_gets_one_clear_message(manifests, tmp_path, arguments, messag
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(manifests, tmp_path):
     settings = [
         "num_updates=6", "encoder.dropout=0", "predictor.dropout=0",

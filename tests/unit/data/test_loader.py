@@ -11,7 +11,7 @@ from lhotse import CutSet, Recording, SupervisionSegment
 from asrkit.data.batch import collate
 from asrkit.data.features import FeaturesConfig
 from asrkit.data.loader import make_loader
-from asrkit.data.manifests import load_cuts
+from asrkit.data.manifests import load_cuts, write_manifests
 from asrkit.data.pieces import cut_pieces, read_audio
 from asrkit.data.plan import BatchPlan
 from asrkit.data.store import store_features
@@ -113,8 +113,9 @@ def test_noise_is_mixed_at_the_asked_level(cuts, tokenizer, tmp_path):
 
 def test_stored_features_equal_those_computed_now(cuts, tokenizer, tmp_path):
     fbank = FeaturesConfig().build()
+    write_manifests({"train": cuts}, {}, tmp_path)
     store_features(
-        cuts, "train", tmp_path / "fbank", fbank, speeds=[1.0, 0.9], max_duration=2.0,
+        tmp_path, "train", tmp_path / "fbank", fbank, speeds=[1.0, 0.9], max_duration=2.0,
         device=torch.device("cpu"),
     )  # fmt: skip
     stored = load_cuts(tmp_path / "fbank", "train")

@@ -1,0 +1,152 @@
+"""Every YAML composes, builds and survives a checkpoint; mistakes are named."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from asrkit.cli.hydra_errors import explain
+from asrkit.cli.overrides import apply_overrides
+from asrkit.config import COMPONENTS, from_plain, register, to_plain
+from asrkit.pipeline.config import Config
+from asrkit.pipeline.snapshot import differences
+from asrkit.utils.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+GROUPS = {
+    group: sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
+    for group in COMPONENTS
+}
+CHOICES = [
+    f"{group}={name}"
+    for group, names in GROUPS.items()
+    if group != "stage"
+    for name in names
+]
+EXPERIMENTS = sorted(
+    path.stem for path in ROOT.glob("recipes/librispeech/conf/experiment/*.yaml")
+)
+
+
+def make(*overrides):
+    register()
+    search = f"hydra.searchpath=[file://{ROOT}/recipes/librispeech/conf]"
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = OmegaConf.to_object(compose("config", [search, *overrides]))
+    assert isinstance(config, Config)
+    return config
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_file_composes_and_survives_a_checkpoint(choice):
+    extra = ["tokenizer.lexicon=lexicon.txt"] if choice == "tokenizer=phone" else []
+    config = make(choice, *extra)
+    assert from_plain(to_plain(config)) == config
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_builds(experiment):
+    config = make(f"experiment={experiment}", "encoder.num_layers=1")
+    model = config.model.build(config.features.num_bins, vocab_size=20)
+    stage = config.pipeline.stages["train"]
+    assert stage.loss == config.loss
+    assert stage.num_epochs == config.num_epochs
+    stage.optim.build(model)
+    assert stage.loss.build().modules_used == {
+        "encoder", "predictor", "joiner", "ctc_head",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("2m", 1.5, 2.5), ("10m", 9, 12), ("30m", 27, 34), ("80m", 75, 86),
+     ("120m", 112, 126)],
+)  # fmt: skip
+def test_presets_have_about_the_size_of_their_name(name, low, high):
+    config = make(f"encoder=conformer_{name}")
+    size = sum(p.numel() for p in config.model.build(80, 500).parameters()) / 1e6
+    assert low < size - 0.5 * (name == "2m") < high
+
+
+def test_a_stage_can_have_its_own_loss():
+    config = make("loss@pipeline.stages.train.loss=ctc")
+    assert config.pipeline.stages["train"].loss.weights == {"ctc": 1.0}
+    assert "transducer" in config.loss.weights
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("loss=ful", "Did you mean 'full'?"),
+        ("loss.bakend=TORCH", "loss.bakend (FullLossConfig)"),
+        ("loss.bakend=TORCH", "Did you mean 'backend'?"),
+        ("pipeline.stages.train.num_epoch=1", "Did you mean 'num_epochs'?"),
+        ("encodr=conformer_2m", "Did you mean 'encoder'?"),
+        ("optim.lr=fast", "optim.lr"),
+        ("loss.backend=cuda", "TORCHAUDIO"),
+        ("predictor.context_size=5", "predictor.context_size must be 1 or 2"),
+        ("loss.weights={transduser: 1}", "loss.weights.transduser"),
+        ("pipeline.order=[ctc]", "pipeline.order names 'ctc'"),
+    ],
+)
+def test_a_mistake_is_explained(override, message):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - Hydra has many
+        make(override)
+    assert message in (explain(caught.value) or str(caught.value))
+
+
+def test_an_error_that_is_no_mistake_is_not_explained():
+    assert explain(RuntimeError("out of memory")) is None
+
+
+def test_overrides_of_a_checkpoint_choose_and_set():
+    config = apply_overrides(make(), ["decode.max_symbols=3", "data.max_utterances=5"])
+    assert config.decode.max_symbols == 3
+    assert config.data.max_utterances == 5
+    config = apply_overrides(config, ["decode=ctc_greedy"])
+    assert config.decode.name == "ctc_greedy"
+    for wrong, message in (
+        ("decod=greedy", "Did you mean 'decode'?"),
+        ("decode=gredy", "Did you mean 'greedy'?"),
+        ("decode.max_symbol=3", "Did you mean"),
+        ("decode", "not of the form key=value"),
+    ):
+        with pytest.raises(InputError, match=message):
+            apply_overrides(make(), [wrong])
+
+
+def test_differences_name_dotted_keys():
+    old, new = (to_plain(make(*o)) for o in ([], ["optim.lr=0.5", "seed=1"]))
+    changed = differences(old, new)
+    assert changed["optim.lr"] == (0.001, 0.5)
+    assert changed["pipeline.stages.train.optim.lr"] == (0.001, 0.5)
+    assert changed["seed"] == (42, 1)
+    assert len(changed) == 3
+
+
+def test_a_config_of_another_version_is_refused():
+    with pytest.raises(InputError, match="names 'GoneConfig'"):
+        from_plain({"class": "GoneConfig"})
+    with pytest.raises(InputError, match="gone"):
+        from_plain({"class": "GreedyConfig", "gone": 1})
+
+
+def test_every_field_of_every_config_is_documented():
+    import ast
+
+    for cls in itertools.chain(*COMPONENTS.values()):
+        source = Path(__import__(cls.__module__, fromlist=["x"]).__file__).read_text()
+        tree = ast.parse(source)
+        body = next(
+            n
+            for n in tree.body
+            if isinstance(n, ast.ClassDef) and n.name == cls.__name__
+        ).body
+        for node, after in itertools.pairwise([*body, None]):
+            if isinstance(node, ast.AnnAssign) and "ClassVar" not in ast.unparse(node):
+                documented = isinstance(after, ast.Expr) and isinstance(
+                    after.value, ast.Constant
+                )
+                assert documented, f"{cls.__name__}.{node.target.id}"
