@@ -85,5 +85,8 @@ def show_changes(plain: dict[str, Any]) -> None:
 
     defaults = OmegaConf.to_object(compose(config_name="config"))
     changed = differences(to_plain(defaults), plain)
+    # A stage takes over what the groups say; once is enough to read.
+    taken = {key for key in changed if ".".join(key.split(".")[3:]) in changed}
+    changed = {key: pair for key, pair in changed.items() if key not in taken}
     lines = [f"  {key} = {new}  (default {old})" for key, (old, new) in changed.items()]
     logger.info("differs from the defaults:\n%s", "\n".join(lines) or "  nothing")

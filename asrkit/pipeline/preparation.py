@@ -47,9 +47,10 @@ def ensure_tokenizer(config: Config, world: World) -> Tokenizer:
         texts = (s.text or "" for cut in cuts for s in cut.supervisions)
         tokenizer = config.tokenizer.train(texts)
         tokenizer.save(folder)
-        logger.info("tokenizer: %d tokens in %s", tokenizer.vocab_size, folder)
     world.gather(None)  # the others wait for the files
-    return load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder)
+    logger.info("tokenizer: %d tokens in %s", tokenizer.vocab_size, folder)
+    return tokenizer
 
 
 def load_parts(folder: Path, parts: list[str]) -> CutSet:

@@ -115,8 +115,8 @@ def test_stored_features_equal_those_computed_now(cuts, tokenizer, tmp_path):
     fbank = FeaturesConfig().build()
     write_manifests({"train": cuts}, {}, tmp_path)
     store_features(
-        tmp_path, "train", tmp_path / "fbank", fbank, speeds=[1.0, 0.9], max_duration=2.0,
-        device=torch.device("cpu"),
+        tmp_path, "train", tmp_path / "fbank", fbank, speeds=[1.0, 0.9],
+        max_duration=2.0, device=torch.device("cpu"),
     )  # fmt: skip
     stored = load_cuts(tmp_path / "fbank", "train")
     assert len(list(stored)) == 8
