@@ -8,7 +8,12 @@ import torch
 
 from asrkit.cli.logs import start_logging
 from asrkit.pipeline.experiment import AVERAGE
-from asrkit.training.checkpoint import State, load_checkpoint, save_checkpoint
+from asrkit.training.checkpoint import (
+    Checkpoints,
+    State,
+    load_checkpoint,
+    save_checkpoint,
+)
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -51,9 +56,7 @@ def average(paths: list[Path]) -> State:
 def last_epochs(exp_dir: Path, stage: str, count: int) -> list[Path]:
     """Return the newest `count` epochs' checkpoints of a stage."""
     folder = exp_dir / stage / "checkpoints"
-    found = sorted(
-        folder.glob("epoch-*.pt"), key=lambda p: int(p.stem.removeprefix("epoch-"))
-    )
+    found = Checkpoints(folder, keep=0).epochs()
     if not found:
         raise InputError(f"no epoch-*.pt in {folder}; has stage {stage} trained?")
     return found[-count:]

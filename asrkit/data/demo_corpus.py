@@ -30,7 +30,7 @@ DONE = ".demo_corpus.json"
 _VERSION = 2  # Count up when the same settings come to mean other samples.
 _VOICES_A_PROCESS = 6
 
-ACCENTS = ("en-us", "en-gb")
+ACCENTS = ("en-US", "en")  # "en" is British
 
 # The variants that sound like a person: no whispers, no creaking, no robots, none that
 # rush, and one of those that differ in little else than their name.
