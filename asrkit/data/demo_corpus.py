@@ -149,7 +149,7 @@ def _draw_voices(rng: random.Random) -> dict[str, list[tuple[str, str]]]:
         men = [male.pop() for _ in range(share.male)]
         # Where there are more voices than variants, some variants speak again with
         # another accent: the women first, of whom espeak-ng has fewer.
-        variants = (women + men + women + women + men)[: share.voices]
+        variants = (women + men + women + men)[: share.voices]
         offset = rng.randrange(len(ACCENTS))
         once = len(women + men)
         voices[part] = [
