@@ -16,7 +16,7 @@ from asrkit.cli.hydra_errors import explain
 from asrkit.cli.logs import start_logging
 from asrkit.config import register, to_plain
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.runner import run_pipeline
+from asrkit.pipeline.runner import is_done, run_pipeline
 from asrkit.pipeline.snapshot import differences
 from asrkit.training.distributed import join_world
 from asrkit.utils.errors import InputError
@@ -65,7 +65,9 @@ def train(config: Config) -> None:
     plain = to_plain(config)
     with join_world(config.trainer.device) as world:
         start_logging(Path(config.exp_dir) / "log", "train", world.rank)
-        if world.is_main:
+        if world.is_main and not all(
+            is_done(Path(config.exp_dir), name) for name in config.pipeline.order
+        ):
             logger.info("%s", yaml.safe_dump(plain, sort_keys=False))
             show_changes(plain)
         try:

@@ -38,7 +38,8 @@ def main() -> int:
         name = Path(name).resolve().name
     manifests = args.data_dir / name / "manifests"
     train, dev, test = PARTS.get(args.corpus) or find_parts(manifests)
-    experiment = choose_experiment(manifests, train)
+    demo = args.corpus == "demo"
+    experiment = "demo" if demo else choose_experiment(manifests, train)
     for line in (
         f"experiment={experiment}",
         f"data.manifests={manifests}",
