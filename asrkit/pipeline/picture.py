@@ -39,7 +39,10 @@ def _draw_with_labels(feats: Tensor, frames: list[int], pieces: list[str]) -> Te
         extent=(0.0, seconds, 0, feats.shape[1]),
         cmap="magma",
     )
-    for index, (frame, piece) in enumerate(zip(frames, pieces, strict=True)):
+    emitted: dict[int, str] = {}
+    for frame, piece in zip(frames, pieces, strict=True):
+        emitted[frame] = (emitted.get(frame, "") + " " + piece).strip()
+    for index, (frame, piece) in enumerate(sorted(emitted.items())):
         time = (frame + 0.5) * FACTOR / 100
         axes.axvline(time, color="white", linewidth=0.7)
         # Neighbours take turns in height, so that their labels do not overlap.
