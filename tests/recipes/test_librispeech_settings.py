@@ -61,7 +61,7 @@ def test_the_report_shows_every_result(tmp_path):
     done = run("report.py", "--exp-dir", tmp_path)
     assert done.returncode == 0
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("test")]
-    assert row.split() == "test greedy 2.27 1.50 to 3.10 12 / 528 150".split()
+    assert " ".join(row.split()) == "test greedy 2.27 1.50 to 3.10 12 / 528 150"
     assert f"tensorboard --logdir {tmp_path}" in done.stdout
     missing = run("report.py", "--exp-dir", tmp_path / "gone")
     assert missing.returncode == 2

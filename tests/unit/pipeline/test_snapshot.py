@@ -32,12 +32,12 @@ def test_the_same_configuration_passes(path, done):
 
 @pytest.mark.parametrize("done", [True, False])
 def test_another_model_is_refused(path, done):
-    with pytest.raises(InputError, match="encoder.dim=144, now it is 256"):
+    with pytest.raises(InputError, match=r"encoder\.dim=144, now it is 256"):
         check_snapshot(changed("encoder", "dim", 256), path, done=done)
 
 
 def test_a_finished_stage_cannot_get_another_learning_rate(path):
-    with pytest.raises(InputError, match="optim.lr=0.001, now it is 0.1"):
+    with pytest.raises(InputError, match=r"optim\.lr=0\.001, now it is 0\.1"):
         check_snapshot(changed("optim", "lr", 0.1), path, done=True)
 
 
