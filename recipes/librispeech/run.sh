@@ -65,12 +65,12 @@ recipe=recipes/librispeech
 [ "$stop_stage" -ge 2 ] || exit 0
 
 # What the corpus asks for (which parts, which experiment), then what the user asks for.
-settings=()
+settings=(--config-dir "$recipe/conf")
 while IFS= read -r line; do settings+=("$line"); done < <(
     "$PYTHON" $recipe/settings.py --corpus "$corpus"
 )
-[ ${#settings[@]} -gt 0 ] || exit 2
-settings+=(--config-dir "$recipe/conf" ${overrides[@]+"${overrides[@]}"})
+[ ${#settings[@]} -gt 2 ] || exit 2
+settings+=(${overrides[@]+"${overrides[@]}"})
 exp_dir=
 for setting in "${settings[@]}"; do
     case "$setting" in exp_dir=*) exp_dir="${setting#*=}" ;; esac
