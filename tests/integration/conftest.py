@@ -11,6 +11,8 @@ import soundfile
 
 ROOT = Path(__file__).resolve().parents[2]
 TONES = {"A": 300.0, "B": 900.0, "C": 2000.0}
+# The same sums in the same order, and no waiting for each other's threads.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SETTINGS = [
     "tokenizer=char", "augment=none", "encoder=conformer_2m", "encoder.num_layers=1",
     "encoder.dim=32", "encoder.ff_dim=32", "predictor.dim=16", "joiner.dim=16",
@@ -55,7 +57,7 @@ def manifests(corpus, tmp_path_factory):
     return out
 
 
-def run(script, *arguments, env=None, timeout=120, launcher=()):
+def run(script, *arguments, timeout=240, launcher=()):
     """Run a command of the repository as a user does."""
     command = [sys.executable, *launcher, str(ROOT / script), *map(str, arguments)]
     return subprocess.run(
@@ -63,7 +65,7 @@ def run(script, *arguments, env=None, timeout=120, launcher=()):
         capture_output=True,
         text=True,
         timeout=timeout,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
+        env={**os.environ, **ONE_THREAD},
         check=False,
     )
 

@@ -1,6 +1,7 @@
 """The real commands on a tiny corpus: train, resume, average, decode, transcribe."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 import pytest
 import torch
 
-from tests.integration.conftest import ROOT, SETTINGS, run, train
+from tests.integration.conftest import ONE_THREAD, ROOT, SETTINGS, run, train
 
 EPOCHS = "num_epochs=2"
 
@@ -112,7 +113,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path
         sys.executable, ROOT / "scripts/train.py", f"data.manifests={manifests}",
         f"exp_dir={exp_dir}", *SETTINGS, *settings,
     ]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    environment = {**os.environ, **ONE_THREAD}
+    with subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
         last = exp_dir / "train" / "checkpoints" / "epoch-2.pt"
         while not last.exists() and process.poll() is None:
             time.sleep(0.01)

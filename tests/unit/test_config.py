@@ -70,12 +70,6 @@ def test_presets_have_about_the_size_of_their_name(name, low, high):
     assert low < size - 0.5 * (name == "2m") < high
 
 
-def test_a_stage_can_have_its_own_loss():
-    config = make("+loss@pipeline.stages.train.loss=ctc")
-    assert config.pipeline.stages["train"].loss.weights == {"ctc": 1.0}
-    assert "transducer" in config.loss.weights
-
-
 @pytest.mark.parametrize(
     ("override", "message"),
     [
