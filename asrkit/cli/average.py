@@ -18,12 +18,17 @@ from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+_CLOSE = 1.1  # times the best value on dev
+
 
 def main(argv: list[str] | None = None) -> int:
     """Average; return the exit status."""
     args = parser().parse_args(argv)
     start_logging(None, "average")
-    paths = args.checkpoints or last_epochs(args.exp_dir, args.stage, args.last)
+    folder = args.exp_dir / args.stage / "checkpoints"
+    paths = args.checkpoints or (
+        last_epochs(folder, args.last) if args.last else as_good_as_best(folder)
+    )
     out = args.out or args.exp_dir / AVERAGE
     save_checkpoint(average(paths), out)
     logger.info("average of %s\nwritten to %s", ", ".join(map(str, paths)), out)
@@ -53,12 +58,26 @@ def average(paths: list[Path]) -> State:
     return {**kept, "average": mean, "averaged": [path.name for path in paths]}
 
 
-def last_epochs(exp_dir: Path, stage: str, count: int) -> list[Path]:
+def as_good_as_best(folder: Path) -> list[Path]:
+    """Return the best checkpoint and the epochs' whose value on dev is close to it.
+
+    Averaging in one that is much worse, of a short run's steep end, spoils the rest.
+    """
+    best = Checkpoints(folder, keep=0).best
+    first = load_checkpoint(best)
+    chosen = {first["update"]: best}
+    for path in Checkpoints(folder, keep=0).epochs():
+        state = load_checkpoint(path)
+        if state["dev"] is not None and state["dev"] <= _CLOSE * first["dev"]:
+            chosen.setdefault(state["update"], path)
+    return list(chosen.values())
+
+
+def last_epochs(folder: Path, count: int) -> list[Path]:
     """Return the newest `count` epochs' checkpoints of a stage."""
-    folder = exp_dir / stage / "checkpoints"
     found = Checkpoints(folder, keep=0).epochs()
     if not found:
-        raise InputError(f"no epoch-*.pt in {folder}; has stage {stage} trained?")
+        raise InputError(f"no epoch-*.pt in {folder}; has the stage trained?")
     return found[-count:]
 
 
@@ -71,7 +90,11 @@ def parser() -> argparse.ArgumentParser:
     add = parse.add_argument
     add("--exp-dir", type=Path, required=True, help="folder of the run")
     add("--stage", default="train", help="stage of the run (default: train)")
-    add("--last", type=int, default=3, help="newest epochs to average (default: 3)")
-    add("--checkpoints", type=Path, nargs="+", help="these instead of the last epochs")
+    add(
+        "--last",
+        type=int,
+        help="newest epochs to average (default: the best and those as good on dev)",
+    )
+    add("--checkpoints", type=Path, nargs="+", help="these instead")
     add("--out", type=Path, help="where to write (default: EXP_DIR/average.pt)")
     return parse

@@ -318,6 +318,7 @@ class Trainer:
         scalars = self.read(self.epoch_meter)
         epoch = self.epoch
         parts = [f"{n} {scalars[n]:.4g}" for n in self.headline if n in scalars]
+        dev: float | None = None
         best = False
         validated = last or epoch % self.config.validate_every == 0
         if validated:
@@ -325,19 +326,22 @@ class Trainer:
             if self.tensorboard:
                 self.tensorboard.valid(evaluation, self.update)
             parts += [f"dev {n} {v:.4g}" for n, v in evaluation.scalars.items()]
-            best = evaluation.scalars[self.select] <= self.best
-            self.best = min(self.best, evaluation.scalars[self.select])
+            dev = evaluation.scalars[self.select]
+            best = dev <= self.best
+            self.best = min(self.best, dev)
             parts += ["(best)"] if best else []
         took = format_seconds(scalars["seconds"])
         self.console.say(
             f"epoch {epoch}, update {self.update}, {took}: " + "  ".join(parts)
         )
         if validated or epoch % self.config.save_every == 0:
-            self.save(best=best, epoch=epoch)
+            self.save(best=best, epoch=epoch, dev=dev)
         self.epoch_meter.reset()
 
-    def save(self, *, best: bool = False, epoch: int | None = None) -> None:
-        """Write a checkpoint; all processes take part."""
+    def save(
+        self, *, best: bool = False, epoch: int | None = None, dev: float | None = None
+    ) -> None:
+        """Write a checkpoint; all processes take part. `dev`: its value on dev."""
         rng = self.world.gather(self.rng_state())
         if not self.world.is_main:
             return
@@ -351,6 +355,7 @@ class Trainer:
             "epochs": self.epochs,
             "position": dict(self.position or {}),
             "best": self.best,
+            "dev": dev,
             "rng": rng,
         }
         self.checkpoints.save(state, best=best, epoch=epoch)
