@@ -8,7 +8,8 @@ from torch import Tensor
 from asrkit.losses.criterion import Criterion, LossConfig
 from asrkit.losses.ctc import CtcCriterion
 from asrkit.models.asr_model import AsrModel
-from asrkit.transducer.full import Backend, transducer_loss
+from asrkit.transducer.backends import Backend
+from asrkit.transducer.full import transducer_loss
 
 
 class FullCriterion(Criterion):

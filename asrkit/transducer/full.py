@@ -1,25 +1,17 @@
 """The exact transducer loss from logits over the whole lattice."""
 
-from enum import Enum
+from functools import partial
+from typing import Any
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
+from asrkit.transducer.backends import Backend, resolve
 from asrkit.transducer.checks import check_lattice_input
-from asrkit.transducer.lattice import lattice
-from asrkit.utils.errors import InputError
-
-
-class Backend(str, Enum):
-    """Who computes a loss."""
-
-    AUTO = "auto"
-    """torchaudio on a GPU, torch elsewhere: the faster of the two."""
-    TORCH = "torch"
-    """Our own wavefront with a merged gradient."""
-    TORCHAUDIO = "torchaudio"
-    """torchaudio's rnnt_loss."""
+from asrkit.transducer.lattice import occupy
+from asrkit.transducer.merged import merged_losses, next_labels
+from asrkit.transducer.peers import peer_losses
+from asrkit.transducer.rules import Impossible, Reduction, Rules, Topology, reduce_losses
 
 
 def transducer_loss(
@@ -29,13 +21,19 @@ def transducer_loss(
     token_lens: Tensor,
     *,
     blank_id: int = 0,
-    reduction: str = "sum",
+    topology: Topology | str = Topology.REGULAR,
+    reduction: Reduction | str = Reduction.SUM,
+    delay_penalty: float = 0.0,
+    fastemit: float = 0.0,
+    hat: bool = False,
+    impossible: Impossible | str = Impossible.ZERO,
     backend: Backend | str = Backend.AUTO,
+    reuse_logits: bool = False,
 ) -> Tensor:
     """Negative log-likelihood of the transcripts, summed over all alignments.
 
-    The regular topology of Graves (2012): a label stays on its frame, blank goes to
-    the next one. Computed in float32 or better, whatever the type of `logits`.
+    Computed in float32 or better, whatever the type of `logits`. What lies outside an
+    utterance's lengths changes nothing and gets gradient 0.
 
     Args:
         logits: Joiner output, (B, T, U + 1, V), unnormalised.
@@ -43,104 +41,53 @@ def transducer_loss(
         enc_lens: Valid frames, (B,), int64.
         token_lens: Valid labels, (B,), int64.
         blank_id: Token id of blank.
+        topology: Which moves the lattice allows.
         reduction: "sum", "mean" (over utterances) or "none".
+        delay_penalty: Added to a label's score at frame t, times (T - 1) / 2 - t:
+            later labels cost more (Kang et al., 2022, arXiv 2211.00490).
+        fastemit: Share by which gradients through labels grow; the loss's value stays
+            (Yu et al., 2021, arXiv 2010.11148).
+        hat: Blank is the sigmoid of its logit, the labels are a softmax of theirs
+            times the rest (Variani et al., 2020, arXiv 2003.07705).
+        impossible: Loss of an utterance without a path, "zero" or "inf".
         backend: Who computes it.
+        reuse_logits: Write the gradient over `logits`, which then hold no logits after
+            the backward pass: saves a tensor of their size (float32 and float64).
 
     Returns:
         A scalar, or (B,) with reduction "none".
 
     Raises:
-        ValueError: A length, a token or the reduction is out of range.
-        InputError: The backend cannot be imported.
+        ValueError: An argument is out of range.
+        InputError: The backend cannot be imported or cannot do what is asked.
     """
-    check_lattice_input(logits.shape, tokens, enc_lens, token_lens, blank_id=blank_id)
-    backend = Backend(backend)
-    if backend is Backend.AUTO:
-        backend = Backend.TORCHAUDIO if logits.is_cuda else Backend.TORCH
-    if backend is Backend.TORCHAUDIO:
-        losses = _torchaudio_loss(logits, tokens, enc_lens, token_lens, blank_id)
+    B, T, rows, V = logits.shape
+    rules = Rules(topology, blank_id, delay_penalty, fastemit, hat)
+    check_lattice_input(
+        T, rows - 1, V, tokens, enc_lens, token_lens, blank_id=blank_id,
+        others={"logits": logits},
+    )  # fmt: skip
+    backend = resolve(backend, logits.device)
+    if backend in (Backend.TORCHAUDIO, Backend.K2):
+        losses = peer_losses(backend, logits, tokens, enc_lens, token_lens, rules)
     else:
-        losses = MergedLoss.apply(logits, tokens, enc_lens, token_lens, blank_id)
-    match reduction:
-        case "sum":
-            return losses.sum()
-        case "mean":
-            return losses.mean()
-        case "none":
-            return losses
-    raise ValueError(f'reduction must be "sum", "mean" or "none", got {reduction!r}')
-
-
-class MergedLoss(torch.autograd.Function):
-    """Log-softmax, gather and loss in one function (Li et al., 2019).
-
-    The lattice needs two numbers a cell, the log-probabilities of blank and of the
-    next label; the gradient with respect to a logit follows from the two arcs'
-    occupations: softmax_k (g_blank + g_label) - [k = blank] g_blank - [k = label]
-    g_label. Nothing of the size of the logits is kept but the logits.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx,
-        logits: Tensor,
-        tokens: Tensor,
-        enc_lens: Tensor,
-        token_lens: Tensor,
-        blank_id: int,
-    ) -> Tensor:
-        """Return the loss of each utterance, (B,)."""
-        normalizer = logits.to(_dtype(logits)).logsumexp(dim=-1)
-        index = tokens[:, None, :, None].expand(-1, logits.shape[1], -1, -1)
-        label = logits[:, :, :-1].gather(3, index).squeeze(3) - normalizer[:, :, :-1]
-        blank = logits[..., blank_id] - normalizer
-        paths = lattice(blank, label, enc_lens, token_lens)
-        ctx.save_for_backward(
-            logits, normalizer, index, paths.blank_occupation, paths.label_occupation
+        index = next_labels(tokens, token_lens)[:, None].expand(-1, T, -1)
+        run = partial(
+            _occupy,
+            enc_lens=enc_lens,
+            token_lens=token_lens,
+            topology=rules.topology,
+            backend=backend,
         )
-        ctx.blank_id = blank_id  # type: ignore[attr-defined]
-        return -paths.log_likelihood
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradient with respect to the logits."""
-        logits, normalizer, index, blank, label = ctx.saved_tensors  # type: ignore[attr-defined]
-        scale = grad_outputs[0][:, None, None]
-        blank, label = blank * scale, label * scale
-        grad = (logits - normalizer[..., None]).exp_()
-        cell = blank.clone()
-        cell[:, :, :-1] += label
-        grad *= cell[..., None]
-        grad[..., ctx.blank_id] -= blank  # type: ignore[attr-defined]
-        grad[:, :, :-1].scatter_add_(3, index, -label[..., None])
-        return grad.to(logits.dtype), None, None, None, None
+        losses = merged_losses(
+            logits, index, enc_lens, rules, run, reuse_logits=reuse_logits
+        )
+    return reduce_losses(losses, reduction, impossible)
 
 
-def _dtype(logits: Tensor) -> torch.dtype:
-    """Return the type to compute in: float32 or better."""
-    return torch.promote_types(logits.dtype, torch.float32)
-
-
-def _torchaudio_loss(
-    logits: Tensor, tokens: Tensor, enc_lens: Tensor, token_lens: Tensor, blank_id: int
-) -> Tensor:
-    """Return the loss of each utterance, (B,), by torchaudio."""
-    try:
-        from torchaudio.functional import rnnt_loss
-    except (ImportError, OSError, RuntimeError) as error:
-        raise InputError(
-            f"loss.backend=torchaudio cannot import torchaudio ({error}); install the "
-            "versions that pyproject.toml names: pip install -e ."
-        ) from error
-
-    # torchaudio wants tensors that are no longer than the longest utterance.
-    frames, labels = int(enc_lens.max()), int(token_lens.max())
-    losses: Tensor = rnnt_loss(
-        logits[:, :frames, : labels + 1].float().contiguous(),
-        tokens[:, :labels].int().contiguous(),
-        enc_lens.int(),
-        token_lens.int(),
-        blank=blank_id,
-        reduction="none",
-    )
-    return losses
+def _occupy(
+    blank: Tensor, label: Tensor, **arguments: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the lattice over cells that all have a label; the last row's is none."""
+    total, blank, label = occupy(blank, label[..., :-1], **arguments)
+    return total, blank, F.pad(label, (0, 1))

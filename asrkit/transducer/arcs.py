@@ -1,0 +1,74 @@
+"""From logits to the two numbers a cell that a lattice needs, and back to gradients.
+
+With merged gradients (Li et al., 2019, arXiv 1909.12415) a cell's logits are needed
+twice: once for the log-probabilities of blank and of the next label, once to write the
+gradient softmax_k (g_blank + g_label) - [k = blank] g_blank - [k = label] g_label over
+them, where g are the arcs' occupations.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from asrkit.transducer.rules import Rules
+
+
+def arc_log_probs(
+    logits: Tensor, index: Tensor, rules: Rules
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the log-probabilities of blank and label, and the normalizer.
+
+    Args:
+        logits: (..., V), float32 or float64.
+        index: Id of the next label, (...), int64; any id where there is none.
+        rules: Blank's id, and whether it is a sigmoid.
+
+    Returns:
+        Three tensors (...).
+    """
+    blank, label = logits[..., rules.blank_id], logits.gather(-1, index[..., None])
+    if rules.hat:
+        normalizer = _finite(logits[..., 1:].logsumexp(dim=-1))
+        some_label = F.logsigmoid(-blank)
+        return F.logsigmoid(blank), label[..., 0] - normalizer + some_label, normalizer
+    normalizer = _finite(logits.logsumexp(dim=-1))
+    return blank - normalizer, label[..., 0] - normalizer, normalizer
+
+
+def logit_gradient(
+    logits: Tensor,
+    normalizer: Tensor,
+    index: Tensor,
+    blank: Tensor,
+    label: Tensor,
+    rules: Rules,
+    *,
+    out: Tensor,
+) -> Tensor:
+    """Write the loss's gradient with respect to logits.
+
+    Args:
+        logits: (..., V).
+        normalizer: As `arc_log_probs` returned it, (...).
+        index: As `arc_log_probs` took it, (...).
+        blank: Derivative of the log-likelihood by the arcs' log-probabilities, (...).
+        label: The same of labels, (...).
+        rules: As of `arc_log_probs`.
+        out: (..., V); may be `logits`.
+    """
+    either = blank + label
+    first = logits[..., 0].sigmoid() if rules.hat else None
+    torch.sub(logits, normalizer[..., None], out=out).exp_()
+    out.mul_((label if rules.hat else either)[..., None])
+    if first is not None:
+        out[..., 0] = first * either
+    out[..., rules.blank_id] -= blank
+    return out.scatter_add_(-1, index[..., None], -label[..., None])
+
+
+def _finite(normalizer: Tensor) -> Tensor:
+    """Replace -inf, the normalizer of a cell whose logits all are, by 0.
+
+    Then the arcs of such a cell are -inf and its gradient 0, neither of them NaN.
+    """
+    return normalizer.masked_fill_(normalizer == -torch.inf, 0.0)

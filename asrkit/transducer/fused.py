@@ -1,0 +1,92 @@
+"""Fused transducer loss: exact, tiled over time, logits never held."""
+
+import torch
+from torch import Tensor
+
+from asrkit.transducer.backends import Backend
+from asrkit.transducer.projected import make_problem, projected_losses
+from asrkit.transducer.rules import Impossible, Reduction, Rules, Topology, reduce_losses
+from asrkit.transducer.tiles import Budget
+
+# A tile's logits and hidden vectors fit a CPU's cache; what is kept between the passes
+# instead of computed twice is bounded by _KEEP.
+_TILE = {"cpu": 4 * 2**20, "cuda": 128 * 2**20}  # bytes
+_KEEP = {"cpu": 64 * 2**20, "cuda": 0}
+_GROUP = {"cpu": 2**20, "cuda": 2**24}  # cells
+
+
+def fused_loss(
+    enc_proj: Tensor,
+    pred_proj: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    tokens: Tensor,
+    enc_lens: Tensor,
+    token_lens: Tensor,
+    *,
+    ranges: Tensor | None = None,
+    weights: Tensor | None = None,
+    blank_id: int = 0,
+    topology: Topology | str = Topology.REGULAR,
+    reduction: Reduction | str = Reduction.SUM,
+    delay_penalty: float = 0.0,
+    fastemit: float = 0.0,
+    hat: bool = False,
+    impossible: Impossible | str = Impossible.ZERO,
+    backend: Backend | str = Backend.AUTO,
+) -> Tensor:
+    """Exact loss of weight @ tanh(enc_proj + pred_proj) + bias in the least memory.
+
+    Utterances are cut into tiles over time. Pass 1 keeps two scalars a cell, the lattice
+    runs on those, pass 2 computes each tile's logits again and turns them into gradients
+    in place (on a CPU it finds them kept, as far as 64 MiB go). Memory beyond inputs and
+    their gradients: O(cells of a group) and one tile. With Triton a tile's logits live in
+    registers and shared memory only.
+
+    Args:
+        enc_proj: (B, T, J).
+        pred_proj: (B, U + 1, J).
+        weight: (V, J).
+        bias: (V,).
+        tokens: (B, U), int64.
+        enc_lens: (B,), int64.
+        token_lens: (B,), int64.
+        ranges: Of `prune_ranges`, (B, T, R), for the loss over that band alone.
+        weights: Factor of each utterance's loss, (B,), as in `sample_wise_loss`.
+        blank_id: As the rest, see `transducer_loss`.
+        topology: Which moves the lattice allows.
+        reduction: "sum", "mean" or "none".
+        delay_penalty: Added to labels.
+        fastemit: Growth of gradients through labels.
+        hat: Blank as a sigmoid.
+        impossible: "zero" or "inf".
+        backend: AUTO, TORCH or TRITON.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+    problem = make_problem(
+        enc_proj,
+        pred_proj,
+        weight,
+        bias,
+        tokens,
+        enc_lens,
+        token_lens,
+        rules=Rules(topology, blank_id, delay_penalty, fastemit, hat),
+        ranges=ranges,
+        backend=backend,
+        budget=choose_budget,
+        weights=weights,
+    )
+    losses = projected_losses(enc_proj, pred_proj, weight, bias, problem)
+    return reduce_losses(losses, reduction, impossible)
+
+
+def choose_budget(enc_proj: Tensor, weight: Tensor) -> Budget:
+    """Choose tiles for a device from the size of a cell."""
+    device = enc_proj.device.type
+    V, J = weight.shape
+    size = torch.promote_types(enc_proj.dtype, torch.float32).itemsize
+    tile = max(64, _TILE[device] // (size * (V + 2 * J)))
+    return Budget(tile, _KEEP[device] // (size * (V + J)), _GROUP[device])

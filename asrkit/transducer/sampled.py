@@ -1,0 +1,98 @@
+"""Transducer loss over a sampled part of the vocabulary (Lee et al., 2022)."""
+
+import torch
+from torch import Tensor
+
+from asrkit.transducer.backends import Backend
+from asrkit.transducer.fused import choose_budget
+from asrkit.transducer.projected import make_problem, projected_losses
+from asrkit.transducer.rules import Impossible, Reduction, Rules, Topology, reduce_losses
+from asrkit.transducer.sampling import Vocabulary
+
+
+def sampled_loss(
+    enc_proj: Tensor,
+    pred_proj: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    tokens: Tensor,
+    enc_lens: Tensor,
+    token_lens: Tensor,
+    *,
+    vocabulary: Vocabulary,
+    log_q_correction: bool = False,
+    ranges: Tensor | None = None,
+    topology: Topology | str = Topology.REGULAR,
+    reduction: Reduction | str = Reduction.SUM,
+    delay_penalty: float = 0.0,
+    fastemit: float = 0.0,
+    hat: bool = False,
+    impossible: Impossible | str = Impossible.ZERO,
+    backend: Backend | str = Backend.AUTO,
+) -> Tensor:
+    """Loss whose softmax runs over `vocabulary` instead of all V tokens.
+
+    The joiner is evaluated for the sampled tokens only, tile by tile as in `fused_loss`.
+    With the whole vocabulary sampled it is the exact loss.
+
+    Args:
+        enc_proj: (B, T, J).
+        pred_proj: (B, U + 1, J).
+        weight: (V, J); rows that are not sampled get gradient 0.
+        bias: (V,).
+        tokens: (B, U), int64.
+        enc_lens: (B,), int64.
+        token_lens: (B,), int64.
+        vocabulary: Of `sample_vocabulary`, for these tokens.
+        log_q_correction: Divide a drawn token's exponentiated logit by its probability
+            to be drawn: the softmax's denominator is unbiased then.
+        ranges: Of `prune_ranges`, (B, T, R), for the loss over that band alone.
+        topology: As the rest, see `transducer_loss`; blank is id 0.
+        reduction: "sum", "mean" or "none".
+        delay_penalty: Added to labels.
+        fastemit: Growth of gradients through labels.
+        hat: Blank as a sigmoid.
+        impossible: "zero" or "inf".
+        backend: AUTO, TORCH or TRITON.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+    rules = Rules(topology, 0, delay_penalty, fastemit, hat)
+    places = vocabulary.positions(tokens)
+
+    def losses_of(parts: list[Tensor], ranges: Tensor | None) -> Tensor:
+        """Return the losses of utterances that share a sample."""
+        problem = make_problem(
+            *parts,
+            rules=rules,
+            ranges=ranges,
+            backend=backend,
+            budget=choose_budget,
+            weights=None,
+        )
+        return projected_losses(*parts[:4], problem)
+
+    ids = vocabulary.ids
+    chosen = weight.index_select(0, ids.flatten()).view(*ids.shape, -1)
+    offset = bias[ids]
+    if log_q_correction:
+        offset = offset - vocabulary.log_inclusion.to(bias.dtype)
+    batch = [places, enc_lens, token_lens]
+    if ids.ndim == 1:
+        losses = losses_of([enc_proj, pred_proj, chosen, offset, *batch], ranges)
+    else:
+        # One utterance after the other, each with its own rows of the weight.
+        sides = zip(enc_proj.split(1), pred_proj.split(1), strict=True)
+        outputs = zip(chosen, offset, strict=True)
+        rows = zip(sides, outputs, strict=True)
+        losses = torch.cat(
+            [
+                losses_of(
+                    [*side, *output, *(x[b : b + 1] for x in batch)],
+                    None if ranges is None else ranges[b : b + 1],
+                )
+                for b, (side, output) in enumerate(rows)
+            ]
+        )
+    return reduce_losses(losses, reduction, impossible)

@@ -1,0 +1,263 @@
+"""The exact loss and its gradient from projections, a tile of cells at a time.
+
+The joiner is weight @ tanh(enc_proj + pred_proj) + bias. Pass 1 evaluates it tile by
+tile and keeps two numbers a cell, the log-probabilities of blank and of the next label;
+the lattice runs on those; pass 2 has each tile's logits again and turns them into
+gradients in place. Logits are kept from pass 1 to pass 2 where a group's fit the budget,
+and computed a second time where they do not. Sample-wise computation (Braun, McDermott
+and Hsiao, ICASSP 2023, arXiv 2211.16270) is the case of groups that are always kept.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from asrkit.transducer.arcs import arc_log_probs, logit_gradient
+from asrkit.transducer.backends import Backend
+from asrkit.transducer.cells import Cells, Piece
+from asrkit.transducer.rules import Rules
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many cells are looked at together."""
+
+    tile: int
+    """Cells of a tile: one matrix product."""
+    keep: int
+    """Cells of a group whose logits are kept."""
+    group: int
+    """Cells of a group whose logits are computed twice: one pass over a lattice."""
+    keep_larger: bool = False
+    """Keep the logits of an utterance larger than `keep`, too, in a group of its own."""
+
+    def groups(self, cells: Cells) -> Iterator[tuple[list[int], bool]]:
+        """Yield groups of utterances of like size, and whether their logits are kept."""
+        size, width = cells.size, cells.width
+        order = sorted(range(len(cells.frames)), key=lambda b: (width(b), size(b)))
+        limit = 2**62 if self.keep_larger else self.keep
+        small = [b for b in order if size(b) <= limit]
+        large = [b for b in order if size(b) > limit]
+        for group in _pack(small, cells, self.keep):
+            yield group, True
+        for group in _pack(large, cells, self.group):
+            yield group, False
+
+    def tiles(self, cells: Cells, group: list[int]) -> Iterator[list[Piece]]:
+        """Cut a group into tiles: whole utterances, or frames of one."""
+        for part in _pack(group, cells, self.tile):
+            if len(part) > 1 or cells.size(part[0]) <= self.tile:
+                yield [(b, 0, cells.frames[b]) for b in part]
+                continue
+            b = part[0]
+            pieces = -(-cells.size(b) // self.tile)
+            step = max(1, -(-cells.frames[b] // pieces))
+            for t0 in range(0, cells.frames[b], step):
+                yield [(b, t0, min(t0 + step, cells.frames[b]))]
+
+
+def _pack(order: list[int], cells: Cells, limit: int) -> Iterator[list[int]]:
+    """Yield runs of utterances of at most `limit` cells; a larger one stands alone."""
+    run: list[int] = []
+    total = 0
+    for b in order:
+        if run and total + cells.size(b) > limit:
+            yield run
+            run, total = [], 0
+        run.append(b)
+        total += cells.size(b)
+    if run:
+        yield run
+
+
+@dataclass
+class Gradients:
+    """Where gradients are summed, in float32 or better."""
+
+    enc: Tensor
+    """(B, T, J)."""
+    pred: Tensor
+    """(B, U + 1, J)."""
+    weight: Tensor
+    """(V, J)."""
+    bias: Tensor
+    """(V,)."""
+
+
+@dataclass
+class Tile:
+    """The joiner's state in a tile's n cells."""
+
+    index: Tensor
+    """Id of the next label, (n,)."""
+    hidden: Tensor
+    """tanh(enc_proj + pred_proj), (n, J)."""
+    logits: Tensor
+    """(n, V)."""
+
+
+@dataclass
+class TiledLoss:
+    """Computes a batch's losses and, if asked, their gradient.
+
+    Args:
+        cells: Which cells.
+        enc: enc_proj, (B, T, J).
+        pred: pred_proj, (B, U + 1, J).
+        weight: (V, J), float32 or better.
+        bias: (V,).
+        rules: How logits become scores.
+        backend: TORCH or TRITON, for the lattice.
+        scale: What each utterance's gradient is multiplied by, (B,).
+        gradients: Where they are added; None when only losses are wanted.
+    """
+
+    cells: Cells
+    enc: Tensor
+    pred: Tensor
+    weight: Tensor
+    bias: Tensor
+    rules: Rules
+    backend: Backend
+    scale: Tensor
+    gradients: Gradients | None
+    _buffers: dict[str, Tensor] = field(default_factory=dict)
+
+    def run(self, budget: Budget) -> Tensor:
+        """Return the losses, (B,); +inf where there is no path."""
+        losses = self.weight.new_zeros(len(self.cells.frames))
+        for group, keep in budget.groups(self.cells):
+            losses[group] = self.group(
+                group, list(budget.tiles(self.cells, group)), keep=keep
+            )
+        return losses
+
+    def group(
+        self, group: list[int], tiles: list[list[Piece]], *, keep: bool
+    ) -> Tensor:
+        """Return a group's losses, (G,), and add its gradient."""
+        cells = self.cells
+        place = {b: g for g, b in enumerate(group)}
+        frames = max(cells.frames[b] for b in group)
+        shape = len(group), frames, max(cells.width(b) for b in group)
+        blank = self.weight.new_full(shape, -torch.inf)
+        label, normalizer = blank.clone(), torch.zeros_like(blank)
+        kept: list[Tile | None] = []
+        keep = keep and self.gradients is not None
+        for pieces in tiles:
+            arcs, tile = self.forward_tile(pieces, keep=keep)
+            for target, values in zip((blank, label, normalizer), arcs, strict=True):
+                _scatter(target, pieces, values, place, cells)
+            kept.append(tile)
+        label = self.rules.penalize(label, cells.enc_lens[group])
+        total, *arcs_found = cells.occupy(
+            group, blank, label, self.rules.topology, self.backend
+        )
+        if self.gradients is not None:
+            scale = self.scale[group, None, None]
+            by_blank, by_label = self.rules.arc_gradients(
+                *(arc * scale for arc in arcs_found)
+            )
+            for pieces, tile in zip(tiles, kept, strict=True):
+                rows = [
+                    _gather(x, pieces, place, cells)
+                    for x in (normalizer, by_blank, by_label)
+                ]
+                self.backward_tile(pieces, tile, rows, self.gradients)
+        return -total
+
+    def forward_tile(
+        self, pieces: list[Piece], *, keep: bool
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tile | None]:
+        """Return log-probabilities of blank and label, normalizers, (n,) each.
+
+        And the joiner's state, if it is to be kept.
+        """
+        tile = self.evaluate(pieces, keep=keep)
+        arcs = arc_log_probs(tile.logits, tile.index, self.rules)
+        return arcs, tile if keep else None
+
+    def evaluate(self, pieces: list[Piece], *, keep: bool) -> Tile:
+        """Evaluate the joiner in a tile, in new memory if it is to be kept."""
+        sizes = [(t1 - t0) * self.cells.width(b) for b, t0, t1 in pieces]
+        n, (V, J) = sum(sizes), self.weight.shape
+        hidden = self.memory("hidden", n, J, new=keep)
+        logits = self.memory("logits", n, V, new=keep)
+        for piece, part in zip(pieces, hidden.split(sizes), strict=True):
+            self.cells.join(piece, self.enc, self.pred, part)
+        torch.addmm(self.bias, hidden.tanh_(), self.weight.T, out=logits)
+        index = [self.cells.index(piece) for piece in pieces]
+        return Tile(torch.cat(index), hidden, logits)
+
+    def backward_tile(
+        self,
+        pieces: list[Piece],
+        tile: Tile | None,
+        rows: list[Tensor],
+        gradients: Gradients,
+    ) -> None:
+        """Add a tile's gradient.
+
+        Args:
+            pieces: Of the tile.
+            tile: The joiner's state, if it was kept.
+            rows: Normalizers, derivatives by blank and by label, (n,) each.
+            gradients: Where it is added.
+        """
+        tile = tile or self.evaluate(pieces, keep=False)
+        gradient = logit_gradient(
+            tile.logits, rows[0], tile.index, rows[1], rows[2], self.rules,
+            out=tile.logits,
+        )  # fmt: skip
+        gradients.weight.addmm_(gradient.T, tile.hidden)
+        gradients.bias.add_(gradient.sum(dim=0))
+        d_hidden = self.memory("d_hidden", *tile.hidden.shape, new=False)
+        torch.mm(gradient, self.weight, out=d_hidden)
+        torch.ops.aten.tanh_backward.grad_input(
+            d_hidden, tile.hidden, grad_input=d_hidden
+        )
+        sizes = [(t1 - t0) * self.cells.width(b) for b, t0, t1 in pieces]
+        for piece, part in zip(pieces, d_hidden.split(sizes), strict=True):
+            b, t0, t1 = piece
+            part = part.view(t1 - t0, self.cells.width(b), part.shape[1])
+            gradients.enc[b, t0:t1] += part.sum(dim=1)
+            self.cells.spread(piece, part, gradients.pred)
+
+    def memory(self, name: str, rows: int, columns: int, *, new: bool) -> Tensor:
+        """Return (rows, columns) of uninitialised memory, used again unless `new`."""
+        if new:
+            return self.weight.new_empty((rows, columns))
+        buffer = self._buffers.get(name)
+        if buffer is None or len(buffer) < rows:
+            buffer = self._buffers[name] = self.weight.new_empty((rows, columns))
+        return buffer[:rows]
+
+
+def _scatter(
+    target: Tensor,
+    pieces: Iterable[Piece],
+    values: Tensor,
+    place: dict[int, int],
+    cells: Cells,
+) -> None:
+    """Write a tile's values (n,) into a group's padded (G, T, W)."""
+    start = 0
+    for b, t0, t1 in pieces:
+        width = cells.width(b)
+        part = values[start : start + (t1 - t0) * width]
+        target[place[b], t0:t1, :width] = part.view(t1 - t0, width)
+        start += len(part)
+
+
+def _gather(
+    source: Tensor, pieces: Iterable[Piece], place: dict[int, int], cells: Cells
+) -> Tensor:
+    """Undo `_scatter`: return a tile's values, (n,)."""
+    return torch.cat(
+        [
+            source[place[b], t0:t1, : cells.width(b)].reshape(-1)
+            for b, t0, t1 in pieces
+        ]
+    )
