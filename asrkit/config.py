@@ -20,6 +20,10 @@ from asrkit.decoding.ctc_greedy import CtcGreedyConfig
 from asrkit.decoding.greedy import GreedyConfig
 from asrkit.losses.ctc import CtcLossConfig
 from asrkit.losses.full import FullLossConfig
+from asrkit.losses.fused import FusedLossConfig
+from asrkit.losses.pruned import PrunedLossConfig
+from asrkit.losses.sample_wise import SampleWiseLossConfig
+from asrkit.losses.sampled import SampledLossConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
@@ -42,7 +46,14 @@ COMPONENTS: dict[str, list[type]] = {
     "encoder": [ConformerConfig],
     "predictor": [PredictorConfig],
     "joiner": [JoinerConfig],
-    "loss": [FullLossConfig, CtcLossConfig],
+    "loss": [
+        FusedLossConfig,
+        FullLossConfig,
+        SampleWiseLossConfig,
+        PrunedLossConfig,
+        SampledLossConfig,
+        CtcLossConfig,
+    ],
     "optim": [AdamWConfig, MuonConfig],
     "schedule": [OneCycleConfig, TriangleConfig, ConstantConfig],
     "trainer": [TrainerConfig],

@@ -12,11 +12,24 @@ from asrkit.models.asr_model import AsrModel
 from asrkit.utils.loss_output import LossOutput
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far training is."""
+
+    share: float = 0.0
+    """Of the stage's length, 0 to 1."""
+    update: int = 0
+    """Updates made."""
+
+
 class Criterion(nn.Module, ABC):
     """Maps a model and an encoded batch to a summed loss; may own parameters."""
 
     modules_used: ClassVar[tuple[str, ...]]
     """Parts of the model that it trains besides the encoder."""
+
+    progress = Progress()
+    """Told before every update."""
 
     @abstractmethod
     def forward(
@@ -26,8 +39,8 @@ class Criterion(nn.Module, ABC):
         enc_lens: Tensor,
         tokens: Tensor,
         token_lens: Tensor,
-    ) -> Tensor:
-        """Return the loss summed over the batch, a scalar.
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss summed over the batch, a scalar, and further sums to log.
 
         Args:
             model: The recognizer.
@@ -42,17 +55,19 @@ class Criterion(nn.Module, ABC):
 class LossConfig:
     """Base class of the losses' settings: what is summed, with which weights."""
 
+    names: ClassVar[tuple[str, ...]]
+    """The criteria that may have a weight."""
+
     weights: dict[str, float] = field(default_factory=dict)
     """Weight of each criterion, e.g. ctc; one without a weight is not computed."""
 
     def __post_init__(self) -> None:
         """Check the weights against what there is."""
-        known = self.criteria()
         for name, weight in self.weights.items():
-            if name not in known:
+            if name not in self.names:
                 raise ValueError(
                     f"loss.weights.{name}: no such criterion here; choose from "
-                    f"{', '.join(sorted(known))}"
+                    f"{', '.join(self.names)}"
                 )
             if weight < 0:
                 raise ValueError(f"loss.weights.{name} is negative: {weight}")
@@ -60,14 +75,14 @@ class LossConfig:
             raise ValueError("loss.weights: give at least one criterion a weight")
 
     @abstractmethod
-    def criteria(self) -> dict[str, Criterion]:
-        """Make every criterion that may have a weight."""
+    def criterion(self, name: str, model: AsrModel) -> Criterion:
+        """Make one of `names` for a model."""
 
-    def build(self) -> "WeightedCriterion":
-        """Make the weighted sum."""
-        criteria = self.criteria()
+    def build(self, model: AsrModel) -> "WeightedCriterion":
+        """Make the weighted sum for a model."""
         weights = {name: w for name, w in self.weights.items() if w > 0}
-        return WeightedCriterion({name: criteria[name] for name in weights}, weights)
+        criteria = {name: self.criterion(name, model) for name in weights}
+        return WeightedCriterion(criteria, weights)
 
 
 class WeightedCriterion(nn.Module):
@@ -91,6 +106,12 @@ class WeightedCriterion(nn.Module):
         """Parts of the model that are trained."""
         return self._modules_used | {"encoder"}
 
+    def announce(self, progress: Progress) -> None:
+        """Tell all criteria how far training is."""
+        for criterion in self.criteria.values():
+            assert isinstance(criterion, Criterion)
+            criterion.progress = progress
+
     def forward(
         self,
         model: AsrModel,
@@ -100,13 +121,13 @@ class WeightedCriterion(nn.Module):
         token_lens: Tensor,
     ) -> LossOutput:
         """Return the weighted sum; arguments as in `Criterion.forward`."""
-        losses = {
-            name: criterion(model, enc_out, enc_lens, tokens, token_lens)
-            for name, criterion in self.criteria.items()
-        }
-        total = torch.stack([self.weights[n] * loss for n, loss in losses.items()])
-        loss = total.sum()
-        stats = {name: value.detach() for name, value in losses.items()}
+        stats: dict[str, Tensor] = {}
+        weighted = []
+        for name, criterion in self.criteria.items():
+            loss, further = criterion(model, enc_out, enc_lens, tokens, token_lens)
+            weighted.append(self.weights[name] * loss)
+            stats |= {name: loss.detach(), **further}
+        loss = torch.stack(weighted).sum()
         stats["loss"] = loss.detach()
         stats["frames"] = enc_lens.sum()
         stats["tokens"] = token_lens.sum()

@@ -25,21 +25,24 @@ class CtcCriterion(Criterion):
         enc_lens: Tensor,
         tokens: Tensor,
         token_lens: Tensor,
-    ) -> Tensor:
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss summed over the batch."""
         log_probs = model.ctc_log_probs(enc_out).transpose(0, 1)
-        return F.ctc_loss(
+        loss = F.ctc_loss(
             log_probs, tokens, enc_lens, token_lens, reduction="sum", zero_infinity=True
         )
+        return loss, {}
 
 
 @dataclass(kw_only=True)
 class CtcLossConfig(LossConfig):
     """CTC alone."""
 
+    names = ("ctc",)
+
     weights: dict[str, float] = field(default_factory=lambda: {"ctc": 1.0})
     """Weight of each criterion: ctc."""
 
-    def criteria(self) -> dict[str, Criterion]:
-        """Make every criterion that may have a weight."""
-        return {"ctc": CtcCriterion()}
+    def criterion(self, name: str, model: AsrModel) -> Criterion:
+        """Make CTC."""
+        return CtcCriterion()

@@ -12,6 +12,7 @@ from asrkit.data.batch import Batch, collate
 from asrkit.data.features import Fbank
 from asrkit.data.loader import make_loader
 from asrkit.data.plan import BatchPlan, Position, plan_once
+from asrkit.losses.criterion import Progress
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.recognizer import describe
@@ -38,9 +39,10 @@ def build_task(
 ) -> AsrTask:
     """Make model and criterion with random weights that depend on the seed alone."""
     torch.manual_seed(config.seed)
+    model = config.model.build(config.features.num_bins, vocab_size)
     task = AsrTask(
-        config.model.build(config.features.num_bins, vocab_size),
-        stage.loss.build(),
+        model,
+        stage.loss.build(model),
         config.features.build(),
         config.augment.spec.build(),
         frozen=set(stage.freeze),
@@ -78,6 +80,7 @@ def build_trainer(
         summarize=summarize,
         headline=["loss_per_token", "learning_rate", "audio_hours_per_hour"],
         description=describe(plain_config, tokenizer),
+        announce=lambda share, update: task.criterion.announce(Progress(share, update)),
         folder=folder,
         world=world,
         config=config.trainer,
@@ -185,11 +188,13 @@ def summarize(sums: Mapping[str, float]) -> dict[str, float]:
         return scalars
     tokens, frames = max(sums["tokens"], 1.0), sums["frames"]
     known = {"tokens", "frames", "updates", "utterances", "audio_seconds"}
-    known |= {"gradient_norm", "wall_seconds"}
+    known |= {"gradient_norm", "wall_seconds", "without_path"}
     for name, value in sums.items():
         if name not in known:
             scalars[f"{name}_per_token"] = value / tokens
             scalars[f"{name}_per_frame"] = value / frames
+    if "without_path" in sums:
+        scalars["utterances_without_path"] = sums["without_path"]
     scalars["gradient_norm"] = sums["gradient_norm"] / sums["updates"]
     scalars["utterances_per_update"] = sums["utterances"] / sums["updates"]
     scalars["audio_hours_per_hour"] = sums["audio_seconds"] / sums["wall_seconds"]

@@ -122,6 +122,8 @@ class Trainer:
         summarize: Turns summed stats into scalars.
         headline: Scalars that the progress line shows.
         description: Plain values that every checkpoint carries.
+        announce: Told before every update which share of training is done, and how
+            many updates.
         folder: Of the stage: checkpoints/ and tensorboard/ are made there.
         world: This process among its like.
         config: Everything else.
@@ -140,6 +142,7 @@ class Trainer:
         summarize: Summarize,
         headline: list[str],
         description: Mapping[str, Any],
+        announce: Callable[[float, int], None],
         folder: Path,
         world: World,
         config: TrainerConfig,
@@ -154,6 +157,7 @@ class Trainer:
         self.summarize = summarize
         self.headline = headline
         self.description = description
+        self.announce = announce
         self.world = world
         self.config = config
         self.parameters = [p for p in task.parameters() if p.requires_grad]
@@ -233,6 +237,7 @@ class Trainer:
 
     def step(self, module: nn.Module, group: list[tuple[Batch, Position]]) -> None:
         """Make one update."""
+        self.announce(self.done, self.update)
         factor = self.factor(self.done)
         for parameters, peak in zip(
             self.optimizer.param_groups, self.peak_lrs, strict=True

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.layout import exp_, pay_blank
-from asrkit.transducer.recursion import Scan, choose_scan
+from asrkit.transducer.recursion import choose_scan
 from asrkit.transducer.rules import Topology
 
 
@@ -50,9 +50,7 @@ def occupy_band(
     label = label.masked_fill(~label_valid, -torch.inf)
     lay_out = _diagonals if topology is Topology.REGULAR else _frames
     first = ranges[..., 0]
-    bottom, end, where = lay_out(
-        first, blank.shape[2], U, enc_lens, token_lens
-    )
+    bottom, end, where = lay_out(first, blank.shape[2], U, enc_lens, token_lens)
     S, B, R = len(bottom) - 1, len(blank), blank.shape[2]
     steps = torch.arange(S, device=blank.device)
     rows = torch.arange(R, device=blank.device)

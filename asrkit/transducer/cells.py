@@ -94,9 +94,7 @@ class FullCells(Cells):
     @cached_property
     def _counts(self) -> Tensor:
         """Count from 0 to the longest U."""
-        return torch.arange(
-            self.next_labels.shape[1], device=self.next_labels.device
-        )
+        return torch.arange(self.next_labels.shape[1], device=self.next_labels.device)
 
     def gather(self, piece: Piece, pred: Tensor) -> Tensor:
         """Take all rows."""

@@ -11,7 +11,13 @@ from asrkit.transducer.checks import check_lattice_input
 from asrkit.transducer.lattice import occupy
 from asrkit.transducer.merged import merged_losses, next_labels
 from asrkit.transducer.peers import peer_losses
-from asrkit.transducer.rules import Impossible, Reduction, Rules, Topology, reduce_losses
+from asrkit.transducer.rules import (
+    Impossible,
+    Reduction,
+    Rules,
+    Topology,
+    reduce_losses,
+)
 
 
 def transducer_loss(

@@ -5,7 +5,13 @@ from torch import Tensor
 
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.projected import make_problem, projected_losses
-from asrkit.transducer.rules import Impossible, Reduction, Rules, Topology, reduce_losses
+from asrkit.transducer.rules import (
+    Impossible,
+    Reduction,
+    Rules,
+    Topology,
+    reduce_losses,
+)
 from asrkit.transducer.tiles import Budget
 
 # A tile's logits and hidden vectors fit a CPU's cache; what is kept between the passes

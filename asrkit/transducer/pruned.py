@@ -15,7 +15,13 @@ from asrkit.transducer.backends import Backend, resolve
 from asrkit.transducer.band import occupy_band
 from asrkit.transducer.checks import check_lattice_input
 from asrkit.transducer.merged import merged_losses, next_labels
-from asrkit.transducer.rules import Impossible, Reduction, Rules, Topology, reduce_losses
+from asrkit.transducer.rules import (
+    Impossible,
+    Reduction,
+    Rules,
+    Topology,
+    reduce_losses,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -90,9 +90,7 @@ def choose_scan(backend: Backend) -> Callable[..., Scan]:
         return scan
     from asrkit.transducer.kernels.lattice import scan as triton_scan
 
-    def run(
-        blank: Tensor, label: Tensor, shift: Tensor | None, start: Tensor
-    ) -> Scan:
+    def run(blank: Tensor, label: Tensor, shift: Tensor | None, start: Tensor) -> Scan:
         # A program of the kernel reads one utterance's rows.
         arcs = (x.transpose(1, 2).contiguous() for x in (blank, label))
         scores, offsets = triton_scan(*arcs, shift, start)

@@ -8,7 +8,13 @@ from torch import Tensor
 
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.projected import make_problem, projected_losses
-from asrkit.transducer.rules import Impossible, Reduction, Rules, Topology, reduce_losses
+from asrkit.transducer.rules import (
+    Impossible,
+    Reduction,
+    Rules,
+    Topology,
+    reduce_losses,
+)
 from asrkit.transducer.tiles import Budget
 
 MAX_CELLS = 2**14

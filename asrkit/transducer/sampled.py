@@ -6,7 +6,13 @@ from torch import Tensor
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.fused import choose_budget
 from asrkit.transducer.projected import make_problem, projected_losses
-from asrkit.transducer.rules import Impossible, Reduction, Rules, Topology, reduce_losses
+from asrkit.transducer.rules import (
+    Impossible,
+    Reduction,
+    Rules,
+    Topology,
+    reduce_losses,
+)
 from asrkit.transducer.sampling import Vocabulary
 
 

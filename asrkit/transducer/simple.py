@@ -11,7 +11,13 @@ from asrkit.transducer.backends import Backend, resolve
 from asrkit.transducer.checks import check_lattice_input
 from asrkit.transducer.lattice import lattice
 from asrkit.transducer.merged import next_labels
-from asrkit.transducer.rules import Impossible, Reduction, Rules, Topology, reduce_losses
+from asrkit.transducer.rules import (
+    Impossible,
+    Reduction,
+    Rules,
+    Topology,
+    reduce_losses,
+)
 from asrkit.utils.lengths import make_pad_mask
 
 

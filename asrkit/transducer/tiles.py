@@ -256,8 +256,5 @@ def _gather(
 ) -> Tensor:
     """Undo `_scatter`: return a tile's values, (n,)."""
     return torch.cat(
-        [
-            source[place[b], t0:t1, : cells.width(b)].reshape(-1)
-            for b, t0, t1 in pieces
-        ]
+        [source[place[b], t0:t1, : cells.width(b)].reshape(-1) for b, t0, t1 in pieces]
     )

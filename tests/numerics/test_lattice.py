@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from tests.numerics.lattices import TOPOLOGIES, path_scores, ragged
 
 from asrkit.transducer.align import viterbi_align
 from asrkit.transducer.lattice import lattice
 from asrkit.transducer.rules import Topology
+from tests.numerics.lattices import TOPOLOGIES, path_scores, ragged
 
 
 def make_arcs(dtype=torch.float64, **shape):
@@ -91,9 +91,11 @@ def test_viterbi_finds_the_best_path(topology):
         rows = [int((frames[:U] <= t).sum()) for t in range(T)]
         for t, u in enumerate(rows):
             label_here = bool((frames[:U] == t).any())
-            if topology is Topology.REGULAR or not label_here:
-                score = score + arcs[0][t, u]
-            elif topology is Topology.CONSTRAINED:
+            if (
+                topology is Topology.REGULAR
+                or not label_here
+                or topology is Topology.CONSTRAINED
+            ):
                 score = score + arcs[0][t, u]
         torch.testing.assert_close(score.double(), best)
 
@@ -113,7 +115,9 @@ def test_the_recursion_equals_k2(shared):
     golden = np.load(shared / "golden" / "k2" / "recursion.npz")
     cases = sorted({key.split("/")[0] for key in golden})
     for case in cases:
-        px, py = (torch.from_numpy(golden[f"{case}/{k}"]).double() for k in ("px", "py"))
+        px, py = (
+            torch.from_numpy(golden[f"{case}/{k}"]).double() for k in ("px", "py")
+        )
         B, S, T = len(px), px.shape[1], py.shape[2]
         boundary = torch.tensor([[0, 0, S, T]]).expand(B, -1)
         if f"{case}/boundary" in golden:

@@ -247,9 +247,7 @@ def test_a_band_that_is_too_narrow_grows_and_says_so(caplog):
     assert "s_range 2 is too narrow" in caplog.text
     logits = torch.randn(1, 2, 5, 4)
     tokens = torch.ones(1, 7, dtype=torch.int64)
-    loss = pruned_loss(
-        logits, tokens, ranges, enc_lens, token_lens, impossible="inf"
-    )
+    loss = pruned_loss(logits, tokens, ranges, enc_lens, token_lens, impossible="inf")
     assert loss.isfinite()
 
 

@@ -54,7 +54,7 @@ def test_every_experiment_builds(experiment):
     assert stage.loss == config.loss
     assert stage.num_epochs == config.num_epochs
     stage.optim.build(model)
-    assert stage.loss.build().modules_used == {
+    assert stage.loss.build(model).modules_used == {
         "encoder", "predictor", "joiner", "ctc_head",
     }  # fmt: skip
 
@@ -74,12 +74,16 @@ def test_presets_have_about_the_size_of_their_name(name, low, high):
     ("override", "message"),
     [
         ("loss=ful", "Did you mean 'full'?"),
-        ("loss.bakend=TORCH", "loss.bakend (FullLossConfig)"),
+        ("loss=prund", "Did you mean 'pruned'?"),
+        ("loss.bakend=TORCH", "loss.bakend (FusedLossConfig)"),
         ("loss.bakend=TORCH", "Did you mean 'backend'?"),
         ("pipeline.stages.train.num_epoch=1", "Did you mean 'num_epochs'?"),
         ("encodr=conformer_2m", "Did you mean 'encoder'?"),
         ("optim.lr=fast", "optim.lr"),
         ("loss.backend=cuda", "TORCHAUDIO"),
+        ("loss.backend=K2", "loss.backend=K2 computes loss=full only"),
+        ("loss.topology=RNA", "MONOTONIC"),
+        ("loss.fastemit=-1", "fastemit is negative"),
         ("predictor.context_size=5", "predictor.context_size must be 1 or 2"),
         ("loss.weights={transduser: 1}", "loss.weights.transduser"),
         ("pipeline.order=[ctc]", "pipeline.order names 'ctc'"),

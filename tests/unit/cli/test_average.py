@@ -15,7 +15,7 @@ def save(folder, values):
             "average": {"w": torch.full((2,), float(epoch))},
             "update": 10 * epoch,
             "dev": dev,
-            **{key: None for key in ("config", "tokenizer", "versions")},
+            **dict.fromkeys(("config", "tokenizer", "versions")),
         }
         is_best = dev is not None and dev <= best
         checkpoints.save(state, best=is_best, epoch=epoch)

@@ -74,6 +74,7 @@ def make_trainer(folder, *, num_epochs=3, task=None, batches=toy_batches, **conf
         summarize=lambda sums: {"seconds": sums["wall_seconds"]},
         headline=[],
         description={"config": {}, "tokenizer": {}, "versions": {}},
+        announce=lambda share, update: None,
         folder=folder,
         world=CPU,
         config=TrainerConfig(**config),

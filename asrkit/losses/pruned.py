@@ -1,0 +1,200 @@
+"""The pruned transducer loss (Kuang et al., 2022): a linear joiner finds the band."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from asrkit.losses.criterion import Criterion
+from asrkit.losses.transducer import (
+    TransducerCriterion,
+    TransducerLossConfig,
+    no_autocast,
+    project,
+)
+from asrkit.models.asr_model import AsrModel
+from asrkit.transducer.pruned import gather_ranges, prune_ranges, pruned_loss
+from asrkit.transducer.rules import drop_impossible
+from asrkit.transducer.sample_wise import sample_wise_loss
+from asrkit.transducer.simple import simple_loss
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Weights of the two losses, which move during the first updates."""
+
+    simple: float
+    """Of the simple loss after the warm-up; it starts at 1."""
+    warmup: int
+    """Updates until the simple loss is down at `simple` and the pruned up at 1."""
+
+    def at(self, update: int) -> tuple[float, float]:
+        """Return the weights of the simple and the pruned loss."""
+        share = min(1.0, update / self.warmup) if self.warmup else 1.0
+        return 1.0 - share * (1.0 - self.simple), 0.1 + 0.9 * share
+
+
+class PrunedCriterion(TransducerCriterion):
+    """Simple loss over the whole lattice, and the joiner's loss inside its band.
+
+    The projections of the simple loss belong to the criterion: decoding needs none.
+
+    Args:
+        model: Whose encoder and predictor are projected.
+        s_range: Label counts per frame.
+        am_scale: Smoothing of the simple loss.
+        lm_scale: Smoothing of the simple loss.
+        scales: Weights of the two losses.
+        max_cells: Cells at a time, utterance by utterance; None: the batch at once.
+        options: As of `TransducerCriterion`.
+    """
+
+    def __init__(
+        self,
+        model: AsrModel,
+        *,
+        s_range: int,
+        am_scale: float,
+        lm_scale: float,
+        scales: Scales,
+        max_cells: int | None,
+        options: dict[str, Any],
+    ) -> None:
+        super().__init__(options)
+        self.simple_am = nn.Linear(model.encoder.output_dim, model.vocab_size)
+        self.simple_lm = nn.Linear(model.predictor.output_dim, model.vocab_size)
+        self.s_range = s_range
+        self.smoothing = {"am_scale": am_scale, "lm_scale": lm_scale}
+        self.scales = scales
+        self.max_cells = max_cells
+
+    def forward(
+        self,
+        model: AsrModel,
+        enc_out: Tensor,
+        enc_lens: Tensor,
+        tokens: Tensor,
+        token_lens: Tensor,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted sum of both losses over the batch."""
+        batch = (tokens, enc_lens, token_lens)
+        simple, ranges = self.simple(model, enc_out, *batch)
+        pruned, count = drop_impossible(
+            self.losses(model, enc_out, enc_lens, tokens, token_lens, ranges)
+        )
+        update = self.progress.update if self.training else self.scales.warmup
+        simple_scale, pruned_scale = self.scales.at(update)
+        loss = simple_scale * simple + pruned_scale * pruned.sum()
+        return loss, {
+            "simple_loss": simple.detach(),
+            "pruned_loss": pruned.detach().sum(),
+            "without_path": count,
+        }
+
+    def simple(
+        self,
+        model: AsrModel,
+        enc_out: Tensor,
+        tokens: Tensor,
+        enc_lens: Tensor,
+        token_lens: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the summed simple loss and the band (B, T, R) it finds."""
+        am, lm = self.simple_am(enc_out), self.simple_lm(model.predictor(tokens))
+        shared = ("topology", "delay_penalty", "backend", "reduction", "impossible")
+        with no_autocast(am):
+            losses, blank, label = simple_loss(
+                am.float(),
+                lm.float(),
+                tokens,
+                enc_lens,
+                token_lens,
+                return_occupation=True,
+                **self.smoothing,
+                **{name: self.options[name] for name in shared},
+            )
+            ranges = prune_ranges(
+                blank,
+                label,
+                enc_lens,
+                token_lens,
+                s_range=self.s_range,
+                topology=self.options["topology"],
+            )
+        return drop_impossible(losses)[0].sum(), ranges
+
+    def losses(
+        self,
+        model: AsrModel,
+        enc_out: Tensor,
+        enc_lens: Tensor,
+        tokens: Tensor,
+        token_lens: Tensor,
+        ranges: Tensor | None = None,
+    ) -> Tensor:
+        """Return the loss of each utterance inside the band, (B,)."""
+        assert ranges is not None
+        side = project(model, enc_out, tokens)
+        if self.max_cells is not None:
+            return sample_wise_loss(
+                *side.arguments(),
+                tokens,
+                enc_lens,
+                token_lens,
+                ranges=ranges,
+                max_cells=self.max_cells,
+                **self.options,
+            )
+        band = gather_ranges(side.pred_proj, ranges)
+        logits = model.joiner(side.enc_proj[:, :, None], band)
+        with no_autocast(logits):
+            return pruned_loss(
+                logits,
+                tokens,
+                ranges,
+                enc_lens,
+                token_lens,
+                reuse_logits=True,
+                **self.options,
+            )
+
+
+@dataclass(kw_only=True)
+class PrunedLossConfig(TransducerLossConfig):
+    """The pruned transducer loss, with CTC beside it."""
+
+    s_range: int = 5
+    """Label counts per frame."""
+    am_scale: float = 0.0
+    """Share of the acoustic side alone in the simple loss, 0 to 1."""
+    lm_scale: float = 0.25
+    """Share of the label side alone in the simple loss, 0 to 1."""
+    simple_loss_scale: float = 0.5
+    """Weight of the simple loss after the warm-up."""
+    warmup_updates: int = 2000
+    """Updates in which the simple loss comes down from 1 and the pruned up from 0.1."""
+    max_cells: int | None = None
+    """Cells of the band at a time, utterance by utterance; null: the batch at once."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        if self.s_range < 2:
+            raise ValueError(f"loss.s_range must be at least 2, got {self.s_range}")
+        if min(self.am_scale, self.lm_scale) < 0 or self.am_scale + self.lm_scale > 1:
+            raise ValueError(
+                f"loss.am_scale {self.am_scale} and loss.lm_scale {self.lm_scale} must "
+                "be shares of 1"
+            )
+
+    def transducer(self, model: AsrModel) -> Criterion:
+        """Make the loss."""
+        return PrunedCriterion(
+            model,
+            s_range=self.s_range,
+            am_scale=self.am_scale,
+            lm_scale=self.lm_scale,
+            scales=Scales(self.simple_loss_scale, self.warmup_updates),
+            max_cells=self.max_cells,
+            options=self.options(),
+        )

@@ -1,0 +1,152 @@
+"""The transducer loss over a sampled part of the vocabulary (Lee et al., 2022)."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+from torch import Tensor
+
+from asrkit.losses.criterion import Criterion
+from asrkit.losses.transducer import TransducerCriterion, TransducerLossConfig, project
+from asrkit.models.asr_model import AsrModel
+from asrkit.transducer.fused import fused_loss
+from asrkit.transducer.sampled import sampled_loss
+from asrkit.transducer.sampling import Scope, sample_vocabulary
+from asrkit.utils.lengths import make_pad_mask
+
+
+class Proposal(str, Enum):
+    """What tokens besides blank and the labels are drawn with."""
+
+    UNIFORM = "uniform"
+    UNIGRAM = "unigram"
+    """How often training has seen a token as a label."""
+    CTC = "ctc"
+    """The CTC head's posterior, averaged over the utterance: confusable tokens."""
+
+
+class SampledCriterion(TransducerCriterion):
+    """Samples in training; validation and the end of training see all tokens.
+
+    Args:
+        num_samples: Tokens drawn besides blank and the labels.
+        scope: One sample for the batch or for each utterance.
+        proposal: What they are drawn with.
+        log_q_correction: Correct for the probability of being drawn.
+        until: Share of the training after which all tokens count.
+        vocab_size: V.
+        options: As of `TransducerCriterion`.
+    """
+
+    counts: Tensor
+
+    def __init__(
+        self,
+        num_samples: int,
+        scope: Scope,
+        proposal: Proposal,
+        *,
+        log_q_correction: bool,
+        until: float,
+        vocab_size: int,
+        options: dict[str, object],
+    ) -> None:
+        super().__init__(options)
+        self.num_samples = num_samples
+        self.scope = scope
+        self.proposal = proposal
+        self.log_q_correction = log_q_correction
+        self.until = until
+        self.register_buffer("counts", torch.ones(vocab_size, dtype=torch.int64))
+
+    def losses(
+        self,
+        model: AsrModel,
+        enc_out: Tensor,
+        enc_lens: Tensor,
+        tokens: Tensor,
+        token_lens: Tensor,
+    ) -> Tensor:
+        """Return the loss of each utterance, (B,)."""
+        side = project(model, enc_out, tokens).arguments()
+        batch = (tokens, enc_lens, token_lens)
+        if not self.training or self.progress.share >= self.until:
+            return fused_loss(*side, *batch, **self.options)
+        vocabulary = sample_vocabulary(
+            tokens,
+            token_lens,
+            len(self.counts),
+            self.num_samples,
+            scope=self.scope,
+            proposal=self.propose(model, enc_out, enc_lens, tokens, token_lens),
+        )
+        return sampled_loss(
+            *side,
+            *batch,
+            vocabulary=vocabulary,
+            log_q_correction=self.log_q_correction,
+            **self.options,
+        )
+
+    @torch.no_grad()
+    def propose(
+        self,
+        model: AsrModel,
+        enc_out: Tensor,
+        enc_lens: Tensor,
+        tokens: Tensor,
+        token_lens: Tensor,
+    ) -> Tensor | None:
+        """Return probabilities to draw with, (V,) or (B, V); None: all the same."""
+        match self.proposal:
+            case Proposal.UNIGRAM:
+                labels = tokens[~make_pad_mask(token_lens, tokens.shape[1])]
+                ones = torch.ones_like(labels)
+                self.counts.scatter_add_(0, labels, ones)
+                return self.counts.float()
+            case Proposal.CTC:
+                posterior = model.ctc_log_probs(enc_out).exp()
+                padding = make_pad_mask(enc_lens, enc_out.shape[1])
+                return posterior.masked_fill(padding[..., None], 0.0).sum(dim=1)
+        return None
+
+
+@dataclass(kw_only=True)
+class SampledLossConfig(TransducerLossConfig):
+    """The transducer loss over a sample of a large vocabulary, with CTC beside it."""
+
+    num_samples: int = 500
+    """Tokens drawn besides blank and the labels."""
+    scope: Scope = Scope.BATCH
+    """BATCH: one sample for all; UTTERANCE: one for each, smaller and slower."""
+    proposal: Proposal = Proposal.CTC
+    """UNIFORM, UNIGRAM or CTC (which needs loss.weights.ctc)."""
+    log_q_correction: bool = False
+    """Divide drawn tokens by their probability to be drawn."""
+    until: float = 0.9
+    """Share of the training after which the softmax is over all tokens."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        if self.num_samples < 1:
+            raise ValueError(
+                f"loss.num_samples must be positive, got {self.num_samples}"
+            )
+        if self.proposal is Proposal.CTC and not self.weights.get("ctc"):
+            raise ValueError(
+                "loss.proposal=CTC draws with the CTC head: give loss.weights.ctc a "
+                "weight, or choose UNIFORM or UNIGRAM"
+            )
+
+    def transducer(self, model: AsrModel) -> Criterion:
+        """Make the loss."""
+        return SampledCriterion(
+            self.num_samples,
+            self.scope,
+            self.proposal,
+            log_q_correction=self.log_q_correction,
+            until=self.until,
+            vocab_size=model.vocab_size,
+            options=self.options(),
+        )

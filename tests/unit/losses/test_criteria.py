@@ -1,0 +1,156 @@
+"""Criteria: the same loss by other ways, schedules, and what is counted."""
+
+import pytest
+import torch
+
+from asrkit.losses.criterion import Progress
+from asrkit.losses.full import FullLossConfig
+from asrkit.losses.fused import FusedLossConfig
+from asrkit.losses.pruned import PrunedLossConfig, Scales
+from asrkit.losses.sample_wise import SampleWiseLossConfig
+from asrkit.losses.sampled import SampledLossConfig
+from asrkit.models.asr_model import ModelConfig
+from asrkit.models.conformer import ConformerConfig
+from asrkit.models.joiner import JoinerConfig
+from asrkit.models.predictor import PredictorConfig
+
+V = 9
+
+
+def make_model():
+    torch.manual_seed(0)
+    encoder = ConformerConfig(
+        num_layers=1, dim=16, num_heads=2, ff_dim=16, kernel_size=3, dropout=0.0,
+        subsampling_channels=2,
+    )  # fmt: skip
+    return ModelConfig(
+        encoder=encoder,
+        predictor=PredictorConfig(dim=8, dropout=0.0),
+        joiner=JoinerConfig(dim=8),
+    ).build(num_bins=80, vocab_size=V)
+
+
+def make_batch():
+    torch.manual_seed(1)
+    enc_out = torch.randn(3, 7, 16)
+    tokens = torch.randint(1, V, (3, 4))
+    return enc_out, torch.tensor([7, 5, 4]), tokens, torch.tensor([4, 2, 0])
+
+
+def compute(config, *, share=0.0, update=0, train=True):
+    """Return loss, stats and the gradient by enc_out and the joiner's parameters."""
+    model = make_model()
+    criterion = config.build(model).train(train)
+    criterion.announce(Progress(share, update))
+    enc_out, *batch = make_batch()
+    enc_out.requires_grad_()
+    output = criterion(model, enc_out, *batch)
+    output.loss.backward()
+    joiner = torch.cat([p.grad.flatten() for p in model.joiner.parameters()])
+    return output, (enc_out.grad, joiner)
+
+
+def assert_same(one, other):
+    torch.testing.assert_close(one[0].loss, other[0].loss)
+    for a, b in zip(one[1], other[1], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("topology", ["REGULAR", "MONOTONIC", "CONSTRAINED"])
+@pytest.mark.parametrize("hat", [False, True])
+def test_all_ways_to_the_exact_loss_agree(topology, hat):
+    from asrkit.transducer.rules import Topology
+
+    options = {"topology": Topology[topology], "hat": hat, "delay_penalty": 0.01}
+    expected = compute(FullLossConfig(**options))
+    weights = {"transducer": 1.0, "ctc": 0.3}
+    for config in (
+        FusedLossConfig(**options),
+        SampleWiseLossConfig(max_cells=20, **options),
+        SampledLossConfig(num_samples=V, **options),
+        SampledLossConfig(
+            num_samples=V, proposal="unigram", weights=weights, **options
+        ),
+    ):
+        assert_same(compute(config), expected)
+
+
+def test_sampling_ends_and_validation_sees_all_tokens():
+    config = SampledLossConfig(num_samples=1, until=0.5)
+    exact = compute(FullLossConfig())
+    assert_same(compute(config, train=False), exact)
+    assert_same(compute(config, share=0.5), exact)
+    sampled = compute(config, share=0.4)[0].loss
+    assert sampled < exact[0].loss  # a smaller denominator
+
+
+def test_the_unigram_proposal_counts_labels():
+    from asrkit.losses.sampled import Proposal
+
+    model = make_model()
+    config = SampledLossConfig(num_samples=1, proposal=Proposal.UNIGRAM)
+    criterion = config.build(model)
+    _, _, tokens, _ = batch = make_batch()
+    criterion(model, *batch)
+    valid = [*tokens[0].tolist(), *tokens[1, :2].tolist()]
+    counts = criterion.criteria["transducer"].counts - 1
+    assert counts.tolist() == [valid.count(token) for token in range(V)]
+
+
+def test_a_wide_band_is_the_full_loss_beside_the_simple_one():
+    config = PrunedLossConfig(s_range=5, warmup_updates=10, weights={"transducer": 1})
+    full = compute(FullLossConfig(weights={"transducer": 1}))[0]
+    found = compute(config, update=10)[0]
+    torch.testing.assert_close(found.stats["pruned_loss"], full.loss.detach())
+    expected = 0.5 * found.stats["simple_loss"] + full.loss.detach()
+    torch.testing.assert_close(found.loss.detach(), expected)
+    early = compute(config, update=0)[0]
+    expected = early.stats["simple_loss"] + 0.1 * full.loss.detach()
+    torch.testing.assert_close(early.loss.detach(), expected)
+
+
+@pytest.mark.parametrize("s_range", [2, 3])
+def test_the_band_may_be_taken_utterance_by_utterance(s_range):
+    config = {"s_range": s_range, "warmup_updates": 0}
+    assert_same(
+        compute(PrunedLossConfig(**config, max_cells=10)),
+        compute(PrunedLossConfig(**config)),
+    )
+
+
+def test_scales_move_during_the_warmup():
+    scales = Scales(simple=0.5, warmup=2000)
+    assert scales.at(0) == (1.0, 0.1)
+    assert scales.at(1000) == (0.75, 0.55)
+    assert scales.at(5000) == (0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    "config", [FullLossConfig, FusedLossConfig, SampleWiseLossConfig]
+)
+def test_utterances_without_a_path_are_counted(config):
+    from asrkit.transducer.rules import Topology
+
+    model = make_model()
+    criterion = config(topology=Topology.MONOTONIC).build(model)
+    enc_out, enc_lens, tokens, token_lens = make_batch()
+    output = criterion(model, enc_out, torch.tensor([7, 1, 4]), tokens, token_lens)
+    assert output.stats["without_path"] == 1
+    assert output.loss.isfinite()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": {"transducer": 1.0}}, "give loss.weights.ctc a"),
+        ({"num_samples": 0}, "num_samples must be positive"),
+    ],
+)
+def test_a_sample_that_cannot_be_drawn_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        SampledLossConfig(**change)
+
+
+def test_a_band_of_one_row_is_refused():
+    with pytest.raises(ValueError, match=r"loss.s_range must be at least 2"):
+        PrunedLossConfig(s_range=1)
