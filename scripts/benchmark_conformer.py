@@ -11,13 +11,13 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from asrkit.models.conformer import Conformer, Positions
 from asrkit.utils.lengths import make_pad_mask
+from asrkit.utils.memory import PeakMemory
 
 
 class Ours(nn.Module):
@@ -115,18 +115,10 @@ def main() -> None:
 
 def print_peak(model: nn.Module, x: Tensor, lens: Tensor) -> None:
     """Print how far the process grows over three steps, MiB."""
-    # Forget the peak of the imports; Linux only.
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before = resident("VmRSS")
+    peak = PeakMemory(torch.device("cpu"))
     for _ in range(3):
         step(model, x, lens)
-    print(resident("VmHWM") - before)
-
-
-def resident(name: str) -> float:
-    """Return a size of this process that Linux counts, MiB."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
+    print(peak.read())
 
 
 def measure_memory(name: str) -> float:

@@ -64,7 +64,8 @@ class PrunedCriterion(TransducerCriterion):
         self.simple_am = nn.Linear(model.encoder.output_dim, model.vocab_size)
         self.simple_lm = nn.Linear(model.predictor.output_dim, model.vocab_size)
         self.s_range = s_range
-        self.smoothing = {"am_scale": am_scale, "lm_scale": lm_scale}
+        self.am_scale = am_scale
+        self.lm_scale = lm_scale
         self.scales = scales
         self.max_cells = max_cells
 
@@ -110,7 +111,8 @@ class PrunedCriterion(TransducerCriterion):
                 enc_lens,
                 token_lens,
                 return_occupation=True,
-                **self.smoothing,
+                am_scale=self.am_scale,
+                lm_scale=self.lm_scale,
                 **{name: self.options[name] for name in shared},
             )
             ranges = prune_ranges(

@@ -46,7 +46,7 @@ class TransducerCriterion(Criterion):
         options: Keyword arguments of the loss: topology and the like.
     """
 
-    modules_used: tuple[str, ...] = ("predictor", "joiner")
+    modules_used = ("predictor", "joiner")
 
     def __init__(self, options: dict[str, Any]) -> None:
         super().__init__()

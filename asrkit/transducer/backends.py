@@ -55,7 +55,7 @@ def import_package(name: str) -> ModuleType:
         InputError: It cannot be imported; says what mends it.
     """
     hints = {
-        "torchaudio": "install the versions that pyproject.toml names: pip install -e .",
+        "torchaudio": "pip install -e . installs the versions that go together",
         "triton": "it comes with torch's CUDA wheels for Linux",
         "k2": "take a wheel for your torch from https://k2-fsa.github.io/k2/",
     }

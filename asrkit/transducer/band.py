@@ -56,20 +56,22 @@ def occupy_band(
     rows = torch.arange(R, device=blank.device)
     gaps = blank.new_full((B, S * R + 1), -torch.inf)
     flat = where.reshape(B, -1)
-    arcs = [
+    blank, label = (
         gaps.scatter(1, flat, x.reshape(B, -1))[:, :-1].view(B, S, R)
         for x in (blank, label)
-    ]
+    )
     final = (token_lens - bottom[-1]).clamp(0, R - 1)
     shift = bottom[1:] > bottom[:-1]
-    arcs = [x.permute(1, 2, 0).contiguous() for x in arcs]
+    blank, label = (x.permute(1, 2, 0).contiguous() for x in (blank, label))
     over = (steps[:, None, None] >= end) & (rows[:, None] == final)
-    arcs[0] = torch.where(over, 0.0, arcs[0])
-    log_likelihood, *occupations = _forward_backward(*arcs, shift, final, backend)
+    blank = torch.where(over, 0.0, blank)
+    log_likelihood, *occupations = _forward_backward(
+        blank, label, shift, final, backend
+    )
     back = [
         F.pad(x.permute(2, 0, 1).reshape(B, S * R), (0, 1))
         .gather(1, flat)
-        .view(blank.shape)
+        .view(ranges.shape)
         for x in occupations
     ]
     return (

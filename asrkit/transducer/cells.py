@@ -56,7 +56,7 @@ class Cells(ABC):
 
     @abstractmethod
     def spread(self, piece: Piece, gradient: Tensor, d_pred: Tensor) -> None:
-        """Add a piece's gradient (frames, width, J) to the predictor's (B, U + 1, J)."""
+        """Add a piece's gradient (frames, width, J) to that of pred (B, U + 1, J)."""
 
     def size(self, b: int) -> int:
         """Return an utterance's number of cells."""

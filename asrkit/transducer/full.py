@@ -67,8 +67,8 @@ def transducer_loss(
         ValueError: An argument is out of range.
         InputError: The backend cannot be imported or cannot do what is asked.
     """
-    B, T, rows, V = logits.shape
-    rules = Rules(topology, blank_id, delay_penalty, fastemit, hat)
+    _, T, rows, V = logits.shape
+    rules = Rules(Topology(topology), blank_id, delay_penalty, fastemit, hat)
     check_lattice_input(
         T, rows - 1, V, tokens, enc_lens, token_lens, blank_id=blank_id,
         others={"logits": logits},

@@ -43,11 +43,11 @@ def fused_loss(
 ) -> Tensor:
     """Exact loss of weight @ tanh(enc_proj + pred_proj) + bias in the least memory.
 
-    Utterances are cut into tiles over time. Pass 1 keeps two scalars a cell, the lattice
-    runs on those, pass 2 computes each tile's logits again and turns them into gradients
-    in place (on a CPU it finds them kept, as far as 64 MiB go). Memory beyond inputs and
-    their gradients: O(cells of a group) and one tile. With Triton a tile's logits live in
-    registers and shared memory only.
+    Utterances are cut into tiles over time. Pass 1 keeps two scalars a cell, the
+    lattice runs on those, pass 2 computes each tile's logits again and turns them into
+    gradients in place (on a CPU it finds them kept, as far as 64 MiB go). Memory beyond
+    inputs and their gradients: O(cells of a group) and one tile. With Triton the logits
+    of pass 1 live in registers and shared memory only.
 
     Args:
         enc_proj: (B, T, J).
@@ -79,7 +79,7 @@ def fused_loss(
         tokens,
         enc_lens,
         token_lens,
-        rules=Rules(topology, blank_id, delay_penalty, fastemit, hat),
+        rules=Rules(Topology(topology), blank_id, delay_penalty, fastemit, hat),
         ranges=ranges,
         backend=backend,
         budget=choose_budget,

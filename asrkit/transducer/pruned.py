@@ -153,7 +153,7 @@ def pruned_loss(
     """
     _, T, R, V = logits.shape
     U = tokens.shape[1]
-    rules = Rules(topology, blank_id, delay_penalty, fastemit, hat)
+    rules = Rules(Topology(topology), blank_id, delay_penalty, fastemit, hat)
     check_lattice_input(
         T, U, V, tokens, enc_lens, token_lens, blank_id=blank_id,
         others={"logits": logits, "ranges": ranges},

@@ -1,13 +1,14 @@
 """The recursion that all lattices share: one step a time, two arcs a cell.
 
-A lattice is laid out in steps. In a step every cell of a band of W label counts is left
-by two arcs: `blank` keeps the label count u, `label` makes it u + 1. The regular
-topology's steps are its anti-diagonals t + u, the monotonic one's are its frames; a full
-lattice is a band as wide as the transcript that never moves, a pruned one a narrow band
-that moves up by `shift` (0 or 1) between steps. After an utterance's last arc its final
-cell carries on with log-probability 0, so that all utterances end at the last step.
+A lattice is laid out in steps. In a step every cell of a band of W label counts is
+left by two arcs: `blank` keeps the label count u, `label` makes it u + 1. The regular
+topology's steps are its anti-diagonals t + u, the monotonic one's are its frames; a
+full lattice is a band as wide as the transcript that never moves, a pruned one a narrow
+band that moves up by `shift` (0 or 1) between steps. After an utterance's last arc its
+final cell carries on with log-probability 0: all utterances end at the last step.
 
-The backward pass is the same recursion over the reversed lattice. Both run as one batch.
+The backward pass is the same recursion over the reversed lattice; both run as one
+batch.
 """
 
 from collections.abc import Callable

@@ -56,8 +56,7 @@ class Rules:
     """Blank is a sigmoid of its logit, labels a softmax of theirs (Variani, 2020)."""
 
     def __post_init__(self) -> None:
-        """Turn strings into members; check the values."""
-        object.__setattr__(self, "topology", Topology(self.topology))
+        """Check the values."""
         if self.hat and self.blank_id != 0:
             raise ValueError(f"hat needs blank_id 0, got {self.blank_id}")
         if self.fastemit < 0:

@@ -81,7 +81,7 @@ def sample_wise_loss(
         tokens,
         enc_lens,
         token_lens,
-        rules=Rules(topology, blank_id, delay_penalty, fastemit, hat),
+        rules=Rules(Topology(topology), blank_id, delay_penalty, fastemit, hat),
         ranges=ranges,
         backend=backend,
         budget=lambda *_: Budget(max_cells, max_cells, max_cells, keep_larger=True),

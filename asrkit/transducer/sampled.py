@@ -38,8 +38,8 @@ def sampled_loss(
 ) -> Tensor:
     """Loss whose softmax runs over `vocabulary` instead of all V tokens.
 
-    The joiner is evaluated for the sampled tokens only, tile by tile as in `fused_loss`.
-    With the whole vocabulary sampled it is the exact loss.
+    The joiner is evaluated for the sampled tokens only, tile by tile as in
+    `fused_loss`. With the whole vocabulary sampled it is the exact loss.
 
     Args:
         enc_proj: (B, T, J).
@@ -64,7 +64,7 @@ def sampled_loss(
     Raises:
         ValueError: An argument is out of range.
     """
-    rules = Rules(topology, 0, delay_penalty, fastemit, hat)
+    rules = Rules(Topology(topology), 0, delay_penalty, fastemit, hat)
     places = vocabulary.positions(tokens)
 
     def losses_of(parts: list[Tensor], ranges: Tensor | None) -> Tensor:
@@ -77,7 +77,8 @@ def sampled_loss(
             budget=choose_budget,
             weights=None,
         )
-        return projected_losses(*parts[:4], problem)
+        enc, pred, rows, offset = parts[:4]
+        return projected_losses(enc, pred, rows, offset, problem)
 
     ids = vocabulary.ids
     chosen = weight.index_select(0, ids.flatten()).view(*ids.shape, -1)

@@ -1,4 +1,4 @@
-"""The linear joiner of pruned training: logits am + lm, never in memory as (B, T, U, V).
+"""The linear joiner of pruned training: logits am + lm that are never in memory.
 
 Kuang et al., "Pruned RNN-T for fast, memory-efficient ASR training", Interspeech 2022
 (arXiv 2206.13236), section 3.
@@ -67,7 +67,7 @@ def simple_loss(
     Raises:
         ValueError: An argument is out of range.
     """
-    rules = Rules(topology, blank_id, delay_penalty)
+    rules = Rules(Topology(topology), blank_id, delay_penalty)
     check_lattice_input(
         am.shape[1], lm.shape[1] - 1, am.shape[2], tokens, enc_lens, token_lens,
         blank_id=blank_id, others={"am": am, "lm": lm},

@@ -1,11 +1,12 @@
 """The exact loss and its gradient from projections, a tile of cells at a time.
 
 The joiner is weight @ tanh(enc_proj + pred_proj) + bias. Pass 1 evaluates it tile by
-tile and keeps two numbers a cell, the log-probabilities of blank and of the next label;
-the lattice runs on those; pass 2 has each tile's logits again and turns them into
-gradients in place. Logits are kept from pass 1 to pass 2 where a group's fit the budget,
-and computed a second time where they do not. Sample-wise computation (Braun, McDermott
-and Hsiao, ICASSP 2023, arXiv 2211.16270) is the case of groups that are always kept.
+tile and keeps two numbers a cell, the log-probabilities of blank and of the next
+label; the lattice runs on those; pass 2 has each tile's logits again and turns them
+into gradients in place. Logits are kept from pass 1 to pass 2 where a group's fit the
+budget, and computed a second time where they do not. Sample-wise computation (Braun,
+McDermott and Hsiao, ICASSP 2023, arXiv 2211.16270) is the case of groups that are
+always kept.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,10 +32,10 @@ class Budget:
     group: int
     """Cells of a group whose logits are computed twice: one pass over a lattice."""
     keep_larger: bool = False
-    """Keep the logits of an utterance larger than `keep`, too, in a group of its own."""
+    """Keep the logits of an utterance larger than `keep`, too, in its own group."""
 
     def groups(self, cells: Cells) -> Iterator[tuple[list[int], bool]]:
-        """Yield groups of utterances of like size, and whether their logits are kept."""
+        """Yield groups of utterances of like size; whether their logits are kept."""
         size, width = cells.size, cells.width
         order = sorted(range(len(cells.frames)), key=lambda b: (width(b), size(b)))
         limit = 2**62 if self.keep_larger else self.keep

@@ -133,7 +133,7 @@ def test_utterances_without_a_path_are_counted(config):
 
     model = make_model()
     criterion = config(topology=Topology.MONOTONIC).build(model)
-    enc_out, enc_lens, tokens, token_lens = make_batch()
+    enc_out, _, tokens, token_lens = make_batch()
     output = criterion(model, enc_out, torch.tensor([7, 1, 4]), tokens, token_lens)
     assert output.stats["without_path"] == 1
     assert output.loss.isfinite()

@@ -26,7 +26,8 @@ def make_task(loss, frozen=()):
         joiner=JoinerConfig(dim=8),
     ).build(num_bins=80, vocab_size=7)
     return AsrTask(
-        model, loss.build(model), FeaturesConfig().build(), AugmentConfig().spec.build(),
+        model, loss.build(model), FeaturesConfig().build(),
+        AugmentConfig().spec.build(),
         frozen=set(frozen),
     )  # fmt: skip
 
