@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from asrkit.losses.criterion import Criterion
+from asrkit.losses.criterion import Criterion, Progress
 from asrkit.losses.transducer import (
     TransducerCriterion,
     TransducerLossConfig,
@@ -26,11 +26,13 @@ class Scales:
     simple: float
     """Of the simple loss after the warm-up; it starts at 1."""
     warmup: int
-    """Updates until the simple loss is down at `simple` and the pruned up at 1."""
+    """Updates until the simple loss is down at `simple` and the pruned up at 1; in a
+    short training it ends after a fifth."""
 
-    def at(self, update: int) -> tuple[float, float]:
+    def at(self, progress: Progress) -> tuple[float, float]:
         """Return the weights of the simple and the pruned loss."""
-        share = min(1.0, update / self.warmup) if self.warmup else 1.0
+        done = max(progress.update / max(self.warmup, 1), 5.0 * progress.share)
+        share = min(1.0, done) if self.warmup else 1.0
         return 1.0 - share * (1.0 - self.simple), 0.1 + 0.9 * share
 
 
@@ -83,8 +85,8 @@ class PrunedCriterion(TransducerCriterion):
         pruned, count = drop_impossible(
             self.losses(model, enc_out, enc_lens, tokens, token_lens, ranges)
         )
-        update = self.progress.update if self.training else self.scales.warmup
-        simple_scale, pruned_scale = self.scales.at(update)
+        progress = self.progress if self.training else Progress(share=1.0)
+        simple_scale, pruned_scale = self.scales.at(progress)
         loss = simple_scale * simple + pruned_scale * pruned.sum()
         return loss, {
             "simple_loss": simple.detach(),
@@ -174,7 +176,8 @@ class PrunedLossConfig(TransducerLossConfig):
     simple_loss_scale: float = 0.5
     """Weight of the simple loss after the warm-up."""
     warmup_updates: int = 2000
-    """Updates in which the simple loss comes down from 1 and the pruned up from 0.1."""
+    """Updates in which the simple loss comes down from 1 and the pruned up from 0.1; at
+    most a fifth of the training."""
     max_cells: int | None = None
     """Cells of the band at a time, utterance by utterance; null: the batch at once."""
 

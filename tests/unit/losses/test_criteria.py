@@ -120,9 +120,11 @@ def test_the_band_may_be_taken_utterance_by_utterance(s_range):
 
 def test_scales_move_during_the_warmup():
     scales = Scales(simple=0.5, warmup=2000)
-    assert scales.at(0) == (1.0, 0.1)
-    assert scales.at(1000) == (0.75, 0.55)
-    assert scales.at(5000) == (0.5, 1.0)
+    assert scales.at(Progress(0.0, 0)) == (1.0, 0.1)
+    assert scales.at(Progress(0.01, 1000)) == (0.75, 0.55)
+    assert scales.at(Progress(0.02, 5000)) == (0.5, 1.0)
+    # A short training has the real loss for most of its time.
+    assert scales.at(Progress(0.1, 50)) == (0.75, 0.55)
 
 
 @pytest.mark.parametrize(
