@@ -31,7 +31,7 @@ def test_blank_and_labels_are_always_in_it(scope):
 
 
 def test_inclusion_probabilities_make_sums_unbiased():
-    """Sum over the sample / P(drawn) has the mean of the sum over all (Vieira, 2017)."""
+    """Sums over the sample, divided by P(drawn), are unbiased (Vieira, 2017)."""
     V = 12
     proposal = torch.rand(V) + 0.05
     values = torch.rand(V, dtype=torch.float64)
