@@ -47,8 +47,8 @@ class SampleWiseLossConfig(TransducerLossConfig):
     """The exact transducer loss utterance by utterance, with CTC beside it."""
 
     max_cells: int = MAX_CELLS
-    """Cells of the lattice at a time: memory is max_cells times (vocabulary + joiner
-    dimension) numbers, and that of the largest utterance."""
+    """Cells of the lattice at a time: memory is max_cells times vocabulary numbers, or
+    those of the largest utterance."""
 
     def __post_init__(self) -> None:
         """Check the values."""

@@ -12,12 +12,10 @@ from asrkit.transducer.rules import (
     Topology,
     reduce_losses,
 )
-from asrkit.transducer.tiles import Budget
+from asrkit.transducer.tiles import Budget, tile_cells
 
-# A tile's logits and hidden vectors fit a CPU's cache; what is kept between the passes
-# instead of computed twice is bounded by _KEEP.
-_TILE = {"cpu": 4 * 2**20, "cuda": 128 * 2**20}  # bytes
-_KEEP = {"cpu": 64 * 2**20, "cuda": 0}
+# Logits that are kept between the passes instead of computed twice.
+_KEEP = {"cpu": 32 * 2**20, "cuda": 0}  # bytes
 _GROUP = {"cpu": 2**20, "cuda": 2**24}  # cells
 
 
@@ -45,7 +43,7 @@ def fused_loss(
 
     Utterances are cut into tiles over time. Pass 1 keeps two scalars a cell, the
     lattice runs on those, pass 2 computes each tile's logits again and turns them into
-    gradients in place (on a CPU it finds them kept, as far as 64 MiB go). Memory beyond
+    gradients in place (on a CPU it finds them kept, as far as 32 MiB go). Memory beyond
     inputs and their gradients: O(cells of a group) and one tile. With Triton the logits
     of pass 1 live in registers and shared memory only.
 
@@ -92,7 +90,6 @@ def fused_loss(
 def choose_budget(enc_proj: Tensor, weight: Tensor) -> Budget:
     """Choose tiles for a device from the size of a cell."""
     device = enc_proj.device.type
-    V, J = weight.shape
     size = torch.promote_types(enc_proj.dtype, torch.float32).itemsize
-    tile = max(64, _TILE[device] // (size * (V + 2 * J)))
-    return Budget(tile, _KEEP[device] // (size * (V + J)), _GROUP[device])
+    keep = _KEEP[device] // (size * len(weight))
+    return Budget(tile_cells(enc_proj, weight), keep, _GROUP[device])

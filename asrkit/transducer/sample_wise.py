@@ -15,7 +15,7 @@ from asrkit.transducer.rules import (
     Topology,
     reduce_losses,
 )
-from asrkit.transducer.tiles import Budget
+from asrkit.transducer.tiles import Budget, tile_cells
 
 MAX_CELLS = 2**14
 
@@ -45,7 +45,7 @@ def sample_wise_loss(
 
     Utterances are taken at their true lengths, in groups of at most `max_cells` cells
     (one that is larger alone); the logits of one group are in memory at a time:
-    O(max_cells (V + J)), whatever the batch. Gradients are summed in float32.
+    O(max_cells V), whatever the batch. Gradients are summed in float32.
 
     Args:
         enc_proj: (B, T, J).
@@ -84,7 +84,12 @@ def sample_wise_loss(
         rules=Rules(Topology(topology), blank_id, delay_penalty, fastemit, hat),
         ranges=ranges,
         backend=backend,
-        budget=lambda *_: Budget(max_cells, max_cells, max_cells, keep_larger=True),
+        budget=lambda enc, weight: Budget(
+            min(max_cells, tile_cells(enc, weight)),
+            max_cells,
+            max_cells,
+            keep_larger=True,
+        ),
         weights=weights,
     )
     losses = projected_losses(enc_proj, pred_proj, weight, bias, problem)

@@ -59,6 +59,14 @@ class Budget:
                 yield [(b, t0, min(t0 + step, cells.frames[b]))]
 
 
+def tile_cells(enc_proj: Tensor, weight: Tensor) -> int:
+    """Choose the cells of a tile: what fits a CPU's cache, much more on a GPU."""
+    limit = 128 * 2**20 if enc_proj.is_cuda else 4 * 2**20  # bytes
+    V, J = weight.shape
+    size = torch.promote_types(enc_proj.dtype, torch.float32).itemsize
+    return max(64, limit // (size * (V + 2 * J)))
+
+
 def _pack(order: list[int], cells: Cells, limit: int) -> Iterator[list[int]]:
     """Yield runs of utterances of at most `limit` cells; a larger one stands alone."""
     run: list[int] = []
@@ -85,18 +93,6 @@ class Gradients:
     """(V, J)."""
     bias: Tensor
     """(V,)."""
-
-
-@dataclass
-class Tile:
-    """The joiner's state in a tile's n cells."""
-
-    index: Tensor
-    """Id of the next label, (n,)."""
-    hidden: Tensor
-    """tanh(enc_proj + pred_proj), (n, J)."""
-    logits: Tensor
-    """(n, V)."""
 
 
 @dataclass
@@ -145,13 +141,13 @@ class TiledLoss:
         shape = len(group), frames, max(cells.width(b) for b in group)
         blank = self.weight.new_full(shape, -torch.inf)
         label, normalizer = blank.clone(), torch.zeros_like(blank)
-        kept: list[Tile | None] = []
+        kept: list[Tensor | None] = []
         keep = keep and self.gradients is not None
         for pieces in tiles:
-            arcs, tile = self.forward_tile(pieces, keep=keep)
+            arcs, logits = self.forward_tile(pieces, keep=keep)
             for target, values in zip((blank, label, normalizer), arcs, strict=True):
                 _scatter(target, pieces, values, place, cells)
-            kept.append(tile)
+            kept.append(logits)
         label = self.rules.penalize(label, cells.enc_lens[group])
         total, *arcs_found = cells.occupy(
             group, blank, label, self.rules.topology, self.backend
@@ -161,41 +157,51 @@ class TiledLoss:
             by_blank, by_label = self.rules.arc_gradients(
                 *(arc * scale for arc in arcs_found)
             )
-            for pieces, tile in zip(tiles, kept, strict=True):
+            for pieces, logits in zip(tiles, kept, strict=True):
                 rows = [
                     _gather(x, pieces, place, cells)
                     for x in (normalizer, by_blank, by_label)
                 ]
-                self.backward_tile(pieces, tile, rows, self.gradients)
+                self.backward_tile(pieces, logits, rows, self.gradients)
         return -total
 
     def forward_tile(
         self, pieces: list[Piece], *, keep: bool
-    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tile | None]:
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor | None]:
         """Return log-probabilities of blank and label, normalizers, (n,) each.
 
-        And the joiner's state, if it is to be kept.
+        And the logits (n, V), if they are to be kept.
         """
-        tile = self.evaluate(pieces, keep=keep)
-        arcs = arc_log_probs(tile.logits, tile.index, self.rules)
-        return arcs, tile if keep else None
+        logits = self.logits(self.hidden(pieces), keep=keep)
+        arcs = arc_log_probs(logits, self.index(pieces), self.rules)
+        return arcs, logits if keep else None
 
-    def evaluate(self, pieces: list[Piece], *, keep: bool) -> Tile:
-        """Evaluate the joiner in a tile, in new memory if it is to be kept."""
-        sizes = [(t1 - t0) * self.cells.width(b) for b, t0, t1 in pieces]
-        n, (V, J) = sum(sizes), self.weight.shape
-        hidden = self.memory("hidden", n, J, new=keep)
-        logits = self.memory("logits", n, V, new=keep)
+    def index(self, pieces: list[Piece]) -> Tensor:
+        """Return the next label's id of every cell of a tile, (n,)."""
+        return torch.cat([self.cells.index(piece) for piece in pieces])
+
+    def sizes(self, pieces: list[Piece]) -> list[int]:
+        """Return the number of cells of each piece."""
+        return [(t1 - t0) * self.cells.width(b) for b, t0, t1 in pieces]
+
+    def hidden(self, pieces: list[Piece]) -> Tensor:
+        """Return tanh(enc_proj + pred_proj) of a tile's cells, (n, J)."""
+        sizes = self.sizes(pieces)
+        hidden = self.memory("hidden", sum(sizes), self.weight.shape[1])
         for piece, part in zip(pieces, hidden.split(sizes), strict=True):
             self.cells.join(piece, self.enc, self.pred, part)
-        torch.addmm(self.bias, hidden.tanh_(), self.weight.T, out=logits)
-        index = [self.cells.index(piece) for piece in pieces]
-        return Tile(torch.cat(index), hidden, logits)
+        return hidden.tanh_()
+
+    def logits(self, hidden: Tensor, *, keep: bool) -> Tensor:
+        """Return the joiner's output (n, V), in new memory if it is to be kept."""
+        shape = len(hidden), len(self.weight)
+        out = self.weight.new_empty(shape) if keep else self.memory("logits", *shape)
+        return torch.addmm(self.bias, hidden, self.weight.T, out=out)
 
     def backward_tile(
         self,
         pieces: list[Piece],
-        tile: Tile | None,
+        logits: Tensor | None,
         rows: list[Tensor],
         gradients: Gradients,
     ) -> None:
@@ -203,33 +209,31 @@ class TiledLoss:
 
         Args:
             pieces: Of the tile.
-            tile: The joiner's state, if it was kept.
+            logits: If they were kept, (n, V); overwritten.
             rows: Normalizers, derivatives by blank and by label, (n,) each.
             gradients: Where it is added.
         """
-        tile = tile or self.evaluate(pieces, keep=False)
+        hidden = self.hidden(pieces)
+        if logits is None:
+            logits = self.logits(hidden, keep=False)
         gradient = logit_gradient(
-            tile.logits, rows[0], tile.index, rows[1], rows[2], self.rules,
-            out=tile.logits,
+            logits, rows[0], self.index(pieces), rows[1], rows[2], self.rules,
+            out=logits,
         )  # fmt: skip
-        gradients.weight.addmm_(gradient.T, tile.hidden)
+        gradients.weight.addmm_(gradient.T, hidden)
         gradients.bias.add_(gradient.sum(dim=0))
-        d_hidden = self.memory("d_hidden", *tile.hidden.shape, new=False)
+        d_hidden = self.memory("d_hidden", *hidden.shape)
         torch.mm(gradient, self.weight, out=d_hidden)
-        torch.ops.aten.tanh_backward.grad_input(
-            d_hidden, tile.hidden, grad_input=d_hidden
-        )
-        sizes = [(t1 - t0) * self.cells.width(b) for b, t0, t1 in pieces]
+        torch.ops.aten.tanh_backward.grad_input(d_hidden, hidden, grad_input=d_hidden)
+        sizes = self.sizes(pieces)
         for piece, part in zip(pieces, d_hidden.split(sizes), strict=True):
             b, t0, t1 = piece
             part = part.view(t1 - t0, self.cells.width(b), part.shape[1])
             gradients.enc[b, t0:t1] += part.sum(dim=1)
             self.cells.spread(piece, part, gradients.pred)
 
-    def memory(self, name: str, rows: int, columns: int, *, new: bool) -> Tensor:
-        """Return (rows, columns) of uninitialised memory, used again unless `new`."""
-        if new:
-            return self.weight.new_empty((rows, columns))
+    def memory(self, name: str, rows: int, columns: int) -> Tensor:
+        """Return (rows, columns) of uninitialised memory that is used again."""
         buffer = self._buffers.get(name)
         if buffer is None or len(buffer) < rows:
             buffer = self._buffers[name] = self.weight.new_empty((rows, columns))
