@@ -272,8 +272,11 @@ def plot(results: list[Result], path: Path) -> None:
         sizes = [int(r["shape"].split(",")[0]) for r in rows]
         for axis, key in zip(axes, ("mib", "seconds"), strict=True):
             axis.plot(sizes, [r[key] for r in rows], marker="o", label=mode)
+    ticks = sorted({int(r["shape"].split(",")[0]) for r in good})
     for axis, title in zip(axes, ("peak memory, MiB", "seconds"), strict=True):
         axis.set(xscale="log", yscale="log", xlabel="batch size", title=title)
+        axis.set_xticks(ticks, [str(tick) for tick in ticks])
+        axis.minorticks_off()
         axis.grid(visible=True, alpha=0.3)
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=120)

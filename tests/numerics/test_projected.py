@@ -81,6 +81,16 @@ def test_each_utterance_may_have_an_upstream_gradient_of_its_own(loss):
     assert_same(known, expected)
 
 
+def test_a_second_backward_pass_gives_the_same_again():
+    inputs, batch = projections()
+    leaves = [x.clone().requires_grad_() for x in inputs]
+    loss = 3.0 * fused_loss(*leaves, *batch)
+    loss.backward(retain_graph=True)
+    first = [x.grad.clone() for x in leaves]
+    loss.backward()
+    assert_same([x.grad for x in leaves], [2.0 * g for g in first])
+
+
 def test_without_gradients_nothing_but_the_loss_is_computed(monkeypatch):
     inputs, batch = projections()
     monkeypatch.setattr(tiles.TiledLoss, "backward_tile", None)
