@@ -112,8 +112,8 @@ def pruned(x: Inputs) -> Tensor:
     from asrkit.transducer.pruned import gather_ranges, prune_ranges, pruned_loss
     from asrkit.transducer.simple import simple_loss
 
-    loss, *occupations = simple_loss(*x.simple(), *x.batch, return_occupation=True)
-    ranges = prune_ranges(*occupations, *x.batch[1:], s_range=5)
+    loss, blank, label = simple_loss(*x.simple(), *x.batch, return_occupation=True)
+    ranges = prune_ranges(blank, label, x.enc_lens, x.token_lens, s_range=5)
     logits = x.join(gather_ranges(x.pred, ranges))
     inside = pruned_loss(logits, x.tokens, ranges, *x.batch[1:], reuse_logits=True)
     return 0.5 * loss + inside

@@ -93,8 +93,12 @@ def choose_scan(backend: Backend) -> Callable[..., Scan]:
 
     def run(blank: Tensor, label: Tensor, shift: Tensor | None, start: Tensor) -> Scan:
         # A program of the kernel reads one utterance's rows.
-        arcs = (x.transpose(1, 2).contiguous() for x in (blank, label))
-        scores, offsets = triton_scan(*arcs, shift, start)
+        scores, offsets = triton_scan(
+            blank.transpose(1, 2).contiguous(),
+            label.transpose(1, 2).contiguous(),
+            shift,
+            start,
+        )
         return Scan(scores.transpose(1, 2).contiguous(), offsets)
 
     return run
