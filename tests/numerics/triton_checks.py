@@ -111,7 +111,7 @@ def test_fused(topology, options, monkeypatch):
     monkeypatch.setattr(
         "asrkit.transducer.fused.choose_budget", lambda *_: Budget(24, 0, 40)
     )
-    inputs, batch = projections(T=7, V=21, J=19, dtype=torch.float32, possible=False)
+    inputs, batch = projections(3, 7, V=21, J=19, dtype=torch.float32, possible=False)
     batch[0].masked_fill_(batch[0] == options.get("blank_id", 0), 1)
     compare(fused_loss, inputs, 1e-4, *to_device(*batch), topology=topology, **options)
 
@@ -126,7 +126,7 @@ def test_fused_in_a_band(topology):
 
 
 def test_bfloat16_operands():
-    inputs, batch = projections(V=18, J=32, dtype=torch.float32)
+    inputs, batch = projections(3, V=18, J=32, dtype=torch.float32)
     inputs = [inputs[0].bfloat16(), inputs[1].bfloat16(), inputs[2] / 4, inputs[3]]
     compare(fused_loss, inputs, 1e-2, *to_device(*batch))
 
