@@ -89,7 +89,7 @@ def fused_loss(
 
 def choose_budget(enc_proj: Tensor, weight: Tensor) -> Budget:
     """Choose tiles for a device from the size of a cell."""
-    device = enc_proj.device.type
+    device = "cpu" if enc_proj.device.type == "cpu" else "cuda"
     size = torch.promote_types(enc_proj.dtype, torch.float32).itemsize
     keep = _KEEP[device] // (size * len(weight))
     return Budget(tile_cells(enc_proj, weight), keep, _GROUP[device])

@@ -225,8 +225,14 @@ class TiledLoss:
         d_hidden = self.memory("d_hidden", *hidden.shape)
         torch.mm(gradient, self.weight, out=d_hidden)
         torch.ops.aten.tanh_backward.grad_input(d_hidden, hidden, grad_input=d_hidden)
-        sizes = self.sizes(pieces)
-        for piece, part in zip(pieces, d_hidden.split(sizes), strict=True):
+        self.spread(pieces, d_hidden, gradients)
+
+    def spread(
+        self, pieces: list[Piece], d_hidden: Tensor, gradients: Gradients
+    ) -> None:
+        """Sum a tile's gradient (n, J) over rows for enc, over frames for pred."""
+        parts = d_hidden.split(self.sizes(pieces))
+        for piece, part in zip(pieces, parts, strict=True):
             b, t0, t1 = piece
             part = part.view(t1 - t0, self.cells.width(b), part.shape[1])
             gradients.enc[b, t0:t1] += part.sum(dim=1)

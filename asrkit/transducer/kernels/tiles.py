@@ -49,12 +49,7 @@ class TritonTiledLoss(TiledLoss):
         d_hidden = _multiply(gradient, joiner.weight)
         del gradient  # before the sums below ask for memory
         torch.ops.aten.tanh_backward.grad_input(d_hidden, hidden, grad_input=d_hidden)
-        parts = d_hidden.split(self.sizes(pieces))
-        for piece, part in zip(pieces, parts, strict=True):
-            b, t0, t1 = piece
-            part = part.view(t1 - t0, self.cells.width(b), part.shape[1])
-            gradients.enc[b, t0:t1] += part.sum(dim=1)
-            self.cells.spread(piece, part, gradients.pred)
+        self.spread(pieces, d_hidden, gradients)
 
     @cached_property
     def _joiner(self) -> Joiner:
