@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LAZY = {"torchaudio", "k2", "triton", "onnx", "matplotlib", "espeakng_loader"}
 """Optional or slow to load: imported inside the function that needs them."""
+KERNELS = ROOT / "asrkit" / "transducer" / "kernels"
 
 
 def imports_at_load(node: ast.AST) -> Iterator[str]:
@@ -50,8 +51,20 @@ def test_optional_packages_are_imported_where_they_are_used():
         for path in modules
         for package in imports_at_load(ast.parse(path.read_text(encoding="utf-8")))
         if package in LAZY
+        # A kernel cannot be written without Triton; who uses one imports it late.
+        and not (package == "triton" and KERNELS in path.parents)
     }
     assert eager == set()
+
+
+def test_kernels_are_imported_where_they_are_used():
+    inside = "asrkit.transducer.kernels"
+    for path in sorted((ROOT / "asrkit").rglob("*.py")):
+        if KERNELS in path.parents:
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom):
+                assert not (node.module or "").startswith(inside), path
 
 
 def test_import_contracts_hold():
