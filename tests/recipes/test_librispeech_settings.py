@@ -26,6 +26,7 @@ def cuts(hours):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hours", "experiment"), [(1, "tiny"), (5, "mini")])
 def test_parts_and_experiment_of_a_folder(tmp_path, hours, experiment):
     parts = {"train-a": cuts(hours), "dev": cuts(1), "test": cuts(1)}
