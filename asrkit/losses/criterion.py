@@ -22,6 +22,25 @@ class Progress:
     """Updates made."""
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A batch behind the encoder."""
+
+    enc_out: Tensor
+    """(B, T, D)."""
+    enc_lens: Tensor
+    """(B,), int64."""
+    tokens: Tensor
+    """(B, U), int64."""
+    token_lens: Tensor
+    """(B,), int64."""
+
+    @property
+    def targets(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens and both lengths, in the order in which losses take them."""
+        return self.tokens, self.enc_lens, self.token_lens
+
+
 class Criterion(nn.Module, ABC):
     """Maps a model and an encoded batch to a summed loss; may own parameters."""
 
@@ -33,22 +52,9 @@ class Criterion(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
+        self, model: AsrModel, batch: Encoded
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss summed over the batch, a scalar, and further sums to log.
-
-        Args:
-            model: The recognizer.
-            enc_out: (B, T, D).
-            enc_lens: (B,), int64.
-            tokens: (B, U), int64.
-            token_lens: (B,), int64.
-        """
+        """Return the loss summed over the batch, a scalar, and further sums to log."""
 
 
 @dataclass(kw_only=True)
@@ -112,23 +118,16 @@ class WeightedCriterion(nn.Module):
             assert isinstance(criterion, Criterion)
             criterion.progress = progress
 
-    def forward(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
-    ) -> LossOutput:
-        """Return the weighted sum; arguments as in `Criterion.forward`."""
+    def forward(self, model: AsrModel, batch: Encoded) -> LossOutput:
+        """Return the weighted sum."""
         stats: dict[str, Tensor] = {}
         weighted = []
         for name, criterion in self.criteria.items():
-            loss, further = criterion(model, enc_out, enc_lens, tokens, token_lens)
+            loss, further = criterion(model, batch)
             weighted.append(self.weights[name] * loss)
             stats |= {name: loss.detach(), **further}
         loss = torch.stack(weighted).sum()
         stats["loss"] = loss.detach()
-        stats["frames"] = enc_lens.sum()
-        stats["tokens"] = token_lens.sum()
-        return LossOutput(loss, enc_lens.sum(), stats)
+        stats["frames"] = batch.enc_lens.sum()
+        stats["tokens"] = batch.token_lens.sum()
+        return LossOutput(loss, stats["frames"], stats)

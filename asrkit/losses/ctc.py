@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch.nn.functional as F
 from torch import Tensor
 
-from asrkit.losses.criterion import Criterion, LossConfig
+from asrkit.losses.criterion import Criterion, Encoded, LossConfig
 from asrkit.models.asr_model import AsrModel
 
 
@@ -19,17 +19,12 @@ class CtcCriterion(Criterion):
     modules_used = ("ctc_head",)
 
     def forward(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
+        self, model: AsrModel, batch: Encoded
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss summed over the batch."""
-        log_probs = model.ctc_log_probs(enc_out).transpose(0, 1)
+        log_probs = model.ctc_log_probs(batch.enc_out).transpose(0, 1)
         loss = F.ctc_loss(
-            log_probs, tokens, enc_lens, token_lens, reduction="sum", zero_infinity=True
+            log_probs, *batch.targets, reduction="sum", zero_infinity=True
         )
         return loss, {}
 

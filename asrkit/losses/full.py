@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from asrkit.losses.criterion import Criterion
+from asrkit.losses.criterion import Criterion, Encoded
 from asrkit.losses.transducer import (
     TransducerCriterion,
     TransducerLossConfig,
@@ -18,20 +18,13 @@ from asrkit.transducer.full import transducer_loss
 class FullCriterion(TransducerCriterion):
     """Evaluates the joiner in every cell of the lattice: (B, T, U + 1, V)."""
 
-    def losses(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
-    ) -> Tensor:
+    def losses(self, model: AsrModel, batch: Encoded) -> Tensor:
         """Return the loss of each utterance, (B,)."""
-        side = project(model, enc_out, tokens)
-        logits = model.joiner(side.enc_proj[:, :, None], side.pred_proj[:, None])
+        enc_proj, pred_proj, *_ = project(model, batch)
+        logits = model.joiner(enc_proj[:, :, None], pred_proj[:, None])
         with no_autocast(logits):
             return transducer_loss(
-                logits, tokens, enc_lens, token_lens, reuse_logits=True, **self.options
+                logits, *batch.targets, reuse_logits=True, **self.options
             )
 
 

@@ -5,9 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from asrkit.losses.criterion import Criterion, Progress
+from asrkit.losses.criterion import Criterion, Encoded, Progress
 from asrkit.losses.transducer import (
-    TransducerCriterion,
     TransducerLossConfig,
     no_autocast,
     project,
@@ -36,7 +35,7 @@ class Scales:
         return 1.0 - share * (1.0 - self.simple), 0.1 + 0.9 * share
 
 
-class PrunedCriterion(TransducerCriterion):
+class PrunedCriterion(Criterion):
     """Simple loss over the whole lattice, and the joiner's loss inside its band.
 
     The projections of the simple loss belong to the criterion: decoding needs none.
@@ -48,8 +47,10 @@ class PrunedCriterion(TransducerCriterion):
         lm_scale: Smoothing of the simple loss.
         scales: Weights of the two losses.
         max_cells: Cells at a time, utterance by utterance; None: the batch at once.
-        options: As of `TransducerCriterion`.
+        options: Keyword arguments of the losses, as `TransducerLossConfig.options`.
     """
+
+    modules_used = ("predictor", "joiner")
 
     def __init__(
         self,
@@ -62,7 +63,8 @@ class PrunedCriterion(TransducerCriterion):
         max_cells: int | None,
         options: dict[str, Any],
     ) -> None:
-        super().__init__(options)
+        super().__init__()
+        self.options = options
         self.simple_am = nn.Linear(model.encoder.output_dim, model.vocab_size)
         self.simple_lm = nn.Linear(model.predictor.output_dim, model.vocab_size)
         self.s_range = s_range
@@ -72,46 +74,31 @@ class PrunedCriterion(TransducerCriterion):
         self.max_cells = max_cells
 
     def forward(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
+        self, model: AsrModel, batch: Encoded
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted sum of both losses over the batch."""
-        batch = (tokens, enc_lens, token_lens)
-        simple, ranges = self.simple(model, enc_out, *batch)
-        pruned, count = drop_impossible(
-            self.losses(model, enc_out, enc_lens, tokens, token_lens, ranges)
-        )
+        losses, ranges = self.simple(model, batch)
+        simple = drop_impossible(losses)[0].sum()
+        losses, count = drop_impossible(self.pruned(model, batch, ranges))
+        pruned = losses.sum()
         progress = self.progress if self.training else Progress(share=1.0)
         simple_scale, pruned_scale = self.scales.at(progress)
-        loss = simple_scale * simple + pruned_scale * pruned.sum()
-        return loss, {
+        return simple_scale * simple + pruned_scale * pruned, {
             "simple_loss": simple.detach(),
-            "pruned_loss": pruned.detach().sum(),
+            "pruned_loss": pruned.detach(),
             "without_path": count,
         }
 
-    def simple(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        tokens: Tensor,
-        enc_lens: Tensor,
-        token_lens: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Return the summed simple loss and the band (B, T, R) it finds."""
-        am, lm = self.simple_am(enc_out), self.simple_lm(model.predictor(tokens))
+    def simple(self, model: AsrModel, batch: Encoded) -> tuple[Tensor, Tensor]:
+        """Return the simple losses (B,) and the band (B, T, R) that they find."""
+        am = self.simple_am(batch.enc_out)
+        lm = self.simple_lm(model.predictor(batch.tokens))
         shared = ("topology", "delay_penalty", "backend", "reduction", "impossible")
         with no_autocast(am):
             losses, blank, label = simple_loss(
                 am.float(),
                 lm.float(),
-                tokens,
-                enc_lens,
-                token_lens,
+                *batch.targets,
                 return_occupation=True,
                 am_scale=self.am_scale,
                 lm_scale=self.lm_scale,
@@ -120,44 +107,33 @@ class PrunedCriterion(TransducerCriterion):
             ranges = prune_ranges(
                 blank,
                 label,
-                enc_lens,
-                token_lens,
+                batch.enc_lens,
+                batch.token_lens,
                 s_range=self.s_range,
                 topology=self.options["topology"],
             )
-        return drop_impossible(losses)[0].sum(), ranges
+        return losses, ranges
 
-    def losses(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
-        ranges: Tensor | None = None,
-    ) -> Tensor:
+    def pruned(self, model: AsrModel, batch: Encoded, ranges: Tensor) -> Tensor:
         """Return the loss of each utterance inside the band, (B,)."""
-        assert ranges is not None
-        side = project(model, enc_out, tokens)
+        sides = enc_proj, pred_proj, *_ = project(model, batch)
         if self.max_cells is not None:
             return sample_wise_loss(
-                *side.arguments(),
-                tokens,
-                enc_lens,
-                token_lens,
+                *sides,
+                *batch.targets,
                 ranges=ranges,
                 max_cells=self.max_cells,
                 **self.options,
             )
-        band = gather_ranges(side.pred_proj, ranges)
-        logits = model.joiner(side.enc_proj[:, :, None], band)
+        band = gather_ranges(pred_proj, ranges)
+        logits = model.joiner(enc_proj[:, :, None], band)
         with no_autocast(logits):
             return pruned_loss(
                 logits,
-                tokens,
+                batch.tokens,
                 ranges,
-                enc_lens,
-                token_lens,
+                batch.enc_lens,
+                batch.token_lens,
                 reuse_logits=True,
                 **self.options,
             )

@@ -6,7 +6,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
-from asrkit.losses.criterion import Criterion
+from asrkit.losses.criterion import Criterion, Encoded
 from asrkit.losses.transducer import TransducerCriterion, TransducerLossConfig, project
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.fused import fused_loss
@@ -59,54 +59,39 @@ class SampledCriterion(TransducerCriterion):
         self.until = until
         self.register_buffer("counts", torch.ones(vocab_size, dtype=torch.int64))
 
-    def losses(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
-    ) -> Tensor:
+    def losses(self, model: AsrModel, batch: Encoded) -> Tensor:
         """Return the loss of each utterance, (B,)."""
-        side = project(model, enc_out, tokens).arguments()
-        batch = (tokens, enc_lens, token_lens)
+        inputs = (*project(model, batch), *batch.targets)
         if not self.training or self.progress.share >= self.until:
-            return fused_loss(*side, *batch, **self.options)
+            return fused_loss(*inputs, **self.options)
         vocabulary = sample_vocabulary(
-            tokens,
-            token_lens,
+            batch.tokens,
+            batch.token_lens,
             len(self.counts),
             self.num_samples,
             scope=self.scope,
-            proposal=self.propose(model, enc_out, enc_lens, tokens, token_lens),
+            proposal=self.propose(model, batch),
         )
         return sampled_loss(
-            *side,
-            *batch,
+            *inputs,
             vocabulary=vocabulary,
             log_q_correction=self.log_q_correction,
             **self.options,
         )
 
     @torch.no_grad()
-    def propose(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
-    ) -> Tensor | None:
+    def propose(self, model: AsrModel, batch: Encoded) -> Tensor | None:
         """Return probabilities to draw with, (V,) or (B, V); None: all the same."""
         match self.proposal:
             case Proposal.UNIGRAM:
-                labels = tokens[~make_pad_mask(token_lens, tokens.shape[1])]
+                padding = make_pad_mask(batch.token_lens, batch.tokens.shape[1])
+                labels = batch.tokens[~padding]
                 ones = torch.ones_like(labels)
                 self.counts.scatter_add_(0, labels, ones)
                 return self.counts.float()
             case Proposal.CTC:
-                posterior = model.ctc_log_probs(enc_out).exp()
-                padding = make_pad_mask(enc_lens, enc_out.shape[1])
+                posterior = model.ctc_log_probs(batch.enc_out).exp()
+                padding = make_pad_mask(batch.enc_lens, batch.enc_out.shape[1])
                 return posterior.masked_fill(padding[..., None], 0.0).sum(dim=1)
         return None
 

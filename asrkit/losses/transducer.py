@@ -1,80 +1,73 @@
 """What the criteria over a transducer's lattice share."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from asrkit.losses.criterion import Criterion, LossConfig
+from asrkit.losses.criterion import Criterion, Encoded, LossConfig
 from asrkit.losses.ctc import CtcCriterion
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.rules import Rules, Topology, drop_impossible
 
 
-@dataclass(frozen=True)
-class Side:
-    """What losses from projections take, in the order of their arguments."""
-
-    enc_proj: Tensor
-    pred_proj: Tensor
-    weight: Tensor
-    bias: Tensor
-
-    def arguments(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the four tensors."""
-        return self.enc_proj, self.pred_proj, self.weight, self.bias
-
-
-def project(model: AsrModel, enc_out: Tensor, tokens: Tensor) -> Side:
-    """Project both sides of the joiner, the whole batch at once."""
-    joiner = model.joiner
-    return Side(
-        joiner.enc_proj(enc_out),
-        joiner.pred_proj(model.predictor(tokens)),
-        joiner.output.weight,
-        joiner.output.bias,
-    )
-
-
 class TransducerCriterion(Criterion):
     """Sums the losses of a batch's utterances; those without a path are counted.
 
     Args:
-        options: Keyword arguments of the loss: topology and the like.
+        options: Keyword arguments of the loss, as `TransducerLossConfig.options`.
     """
 
     modules_used = ("predictor", "joiner")
 
     def __init__(self, options: dict[str, Any]) -> None:
         super().__init__()
-        self.options = {**options, "reduction": "none", "impossible": "inf"}
+        self.options = options
 
     @abstractmethod
-    def losses(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
-    ) -> Tensor:
+    def losses(self, model: AsrModel, batch: Encoded) -> Tensor:
         """Return the loss of each utterance, (B,); +inf where there is no path."""
 
     def forward(
-        self,
-        model: AsrModel,
-        enc_out: Tensor,
-        enc_lens: Tensor,
-        tokens: Tensor,
-        token_lens: Tensor,
+        self, model: AsrModel, batch: Encoded
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss summed over the batch."""
-        losses = self.losses(model, enc_out, enc_lens, tokens, token_lens)
-        losses, count = drop_impossible(losses)
+        losses, count = drop_impossible(self.losses(model, batch))
         return losses.sum(), {"without_path": count}
+
+
+class ProjectedCriterion(TransducerCriterion):
+    """A loss that evaluates the joiner itself, from its projections.
+
+    Args:
+        function: `fused_loss` or one with its arguments.
+        options: Its keyword arguments.
+    """
+
+    def __init__(
+        self, function: Callable[..., Tensor], options: dict[str, Any]
+    ) -> None:
+        super().__init__(options)
+        self.function = function
+
+    def losses(self, model: AsrModel, batch: Encoded) -> Tensor:
+        """Return the loss of each utterance, (B,)."""
+        return self.function(*project(model, batch), *batch.targets, **self.options)
+
+
+def project(model: AsrModel, batch: Encoded) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return enc_proj (B, T, J), pred_proj (B, U + 1, J), weight (V, J), bias (V,)."""
+    joiner = model.joiner
+    return (
+        joiner.enc_proj(batch.enc_out),
+        joiner.pred_proj(model.predictor(batch.tokens)),
+        joiner.output.weight,
+        joiner.output.bias,
+    )
 
 
 @dataclass(kw_only=True)
@@ -113,13 +106,18 @@ class TransducerLossConfig(LossConfig):
         return False
 
     def options(self) -> dict[str, Any]:
-        """Return the shared keyword arguments of the loss functions."""
+        """Return the shared keyword arguments of the loss functions.
+
+        Losses come one by one, impossible ones as +inf: the criterion counts them.
+        """
         return {
             "topology": self.topology,
             "delay_penalty": self.delay_penalty,
             "fastemit": self.fastemit,
             "hat": self.hat,
             "backend": self.backend,
+            "reduction": "none",
+            "impossible": "inf",
         }
 
     def criterion(self, name: str, model: AsrModel) -> Criterion:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from asrkit.data.batch import Batch
 from asrkit.data.features import Fbank
 from asrkit.data.spec_augment import SpecAugment
-from asrkit.losses.criterion import WeightedCriterion
+from asrkit.losses.criterion import Encoded, WeightedCriterion
 from asrkit.models.asr_model import AsrModel
 from asrkit.utils.loss_output import LossOutput
 
@@ -38,11 +38,12 @@ class AsrTask(nn.Module):
         for name, module in model.named_children():
             module.requires_grad_(name in trained)
 
-    def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return enc_out (B, T, D) and enc_lens (B,) of a batch."""
+    def encode(self, batch: Batch) -> Encoded:
+        """Run the encoder over a batch."""
         feats, feat_lens = self.compute_features(batch)
         augment = self.augment if self.training else None
-        return self.model.encode(feats, feat_lens, augment)
+        enc_out, enc_lens = self.model.encode(feats, feat_lens, augment)
+        return Encoded(enc_out, enc_lens, batch.tokens, batch.token_lens)
 
     def compute_features(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return features (B, T_in, F) and their lengths, stored or computed now."""
@@ -53,16 +54,12 @@ class AsrTask(nn.Module):
 
     def forward(self, batch: Batch) -> LossOutput:
         """Return the summed loss of a batch."""
-        enc_out, enc_lens = self.encode(batch)
-        return self.loss(batch, enc_out, enc_lens)
+        return self.loss(batch, self.encode(batch))
 
-    def loss(self, batch: Batch, enc_out: Tensor, enc_lens: Tensor) -> LossOutput:
+    def loss(self, batch: Batch, encoded: Encoded) -> LossOutput:
         """Return the summed loss of an encoded batch."""
-        output: LossOutput = self.criterion(
-            self.model, enc_out, enc_lens, batch.tokens, batch.token_lens
-        )
-        output.stats["audio_seconds"] = enc_lens.new_tensor(
-            batch.seconds, dtype=output.loss.dtype
-        )
-        output.stats["utterances"] = enc_lens.new_tensor(len(batch.ids))
+        output: LossOutput = self.criterion(self.model, encoded)
+        seconds = output.loss.new_tensor(batch.seconds)
+        output.stats["audio_seconds"] = seconds
+        output.stats["utterances"] = encoded.enc_lens.new_tensor(len(batch.ids))
         return output

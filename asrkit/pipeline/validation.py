@@ -45,11 +45,11 @@ class Validation:
         pictures: dict[str, torch.Tensor] = {}
         for batch in self.batches():
             batch = batch.to(self.world.device)
-            enc_out, enc_lens = task.encode(batch)
-            stats = task.loss(batch, enc_out, enc_lens).stats
+            encoded = task.encode(batch)
+            stats = task.loss(batch, encoded).stats
             for name, value in stats.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
-            found = self.search(task.model, enc_out, enc_lens)
+            found = self.search(task.model, encoded.enc_out, encoded.enc_lens)
             texts = [self.tokenizer.decode(one.tokens) for one in found]
             hypotheses += pair(batch, texts)
             if not pictures and self.world.is_main:

@@ -48,10 +48,13 @@ def occupy_band(
     label_valid = valid & (ranges < token_lens[:, None, None])
     blank = blank.masked_fill(~blank_valid, -torch.inf)
     label = label.masked_fill(~label_valid, -torch.inf)
-    lay_out = _diagonals if topology is Topology.REGULAR else _frames
+    B, _, R = blank.shape
     first = ranges[..., 0]
-    bottom, end, where = lay_out(first, blank.shape[2], U, enc_lens, token_lens)
-    S, B, R = len(bottom) - 1, len(blank), blank.shape[2]
+    if topology is Topology.REGULAR:
+        bottom, end, where = _diagonals(first, R, U, enc_lens, token_lens)
+    else:
+        bottom, end, where = _frames(first, R, enc_lens)
+    S = len(bottom) - 1
     steps = torch.arange(S, device=blank.device)
     rows = torch.arange(R, device=blank.device)
     gaps = blank.new_full((B, S * R + 1), -torch.inf)
@@ -81,9 +84,7 @@ def occupy_band(
     )
 
 
-def _frames(
-    first: Tensor, R: int, U: int, enc_lens: Tensor, token_lens: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _frames(first: Tensor, R: int, enc_lens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Lay out by frames: bottom of the band (S + 1, B), end (B,), places (B, T, R)."""
     B, T = first.shape
     times = torch.arange(T + 1, device=first.device)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from asrkit.losses.criterion import Progress
+from asrkit.losses.criterion import Encoded, Progress
 from asrkit.losses.full import FullLossConfig
 from asrkit.losses.fused import FusedLossConfig
 from asrkit.losses.pruned import PrunedLossConfig, Scales
@@ -44,7 +44,7 @@ def compute(config, *, share=0.0, update=0, train=True):
     criterion.announce(Progress(share, update))
     enc_out, *batch = make_batch()
     enc_out.requires_grad_()
-    output = criterion(model, enc_out, *batch)
+    output = criterion(model, Encoded(enc_out, *batch))
     output.loss.backward()
     joiner = torch.cat([p.grad.flatten() for p in model.joiner.parameters()])
     return output, (enc_out.grad, joiner)
@@ -91,7 +91,7 @@ def test_the_unigram_proposal_counts_labels():
     config = SampledLossConfig(num_samples=1, proposal=Proposal.UNIGRAM)
     criterion = config.build(model)
     _, _, tokens, _ = batch = make_batch()
-    criterion(model, *batch)
+    criterion(model, Encoded(*batch))
     valid = [*tokens[0].tolist(), *tokens[1, :2].tolist()]
     counts = criterion.criteria["transducer"].counts - 1
     assert counts.tolist() == [valid.count(token) for token in range(V)]
@@ -136,7 +136,8 @@ def test_utterances_without_a_path_are_counted(config):
     model = make_model()
     criterion = config(topology=Topology.MONOTONIC).build(model)
     enc_out, _, tokens, token_lens = make_batch()
-    output = criterion(model, enc_out, torch.tensor([7, 1, 4]), tokens, token_lens)
+    enc_lens = torch.tensor([7, 1, 4])
+    output = criterion(model, Encoded(enc_out, enc_lens, tokens, token_lens))
     assert output.stats["without_path"] == 1
     assert output.loss.isfinite()
 
