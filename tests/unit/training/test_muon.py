@@ -9,12 +9,12 @@ from asrkit.training.muon import Muon, MuonConfig, orthogonalize
 def test_singular_values_come_close_to_one_and_directions_stay():
     torch.manual_seed(0)
     u, _ = torch.linalg.qr(torch.randn(3, 40, 24))
-    values = torch.linspace(0.03, 1.0, 24)  # at least 0.01 of their norm, 2.9
+    values = torch.linspace(0.006, 1.0, 24)  # at least 0.002 of their norm
     matrices = (u * values).mT
     result = orthogonalize(matrices)
     values = torch.linalg.svdvals(result)
-    assert values.min() > 0.7
-    assert values.max() < 1.3
+    assert values.min() > 0.67
+    assert values.max() < 1.33
     u, _, v = torch.linalg.svd(matrices, full_matrices=False)
     aligned = u.mT @ result @ v.mT
     off_diagonal = aligned - torch.diag_embed(aligned.diagonal(dim1=1, dim2=2))
@@ -53,6 +53,6 @@ def test_linear_weights_move_by_orthogonal_steps():
     step = (before - module[2].weight) / 0.1
     values = torch.linalg.svdvals(step.detach())
     # Twice as many rows as columns: scaled by the root of 2.
-    assert values.max() < 1.3 * 2**0.5
+    assert values.max() < 1.33 * 2**0.5
     state = optimizer.state_dict()
     optimizer.load_state_dict(state)
