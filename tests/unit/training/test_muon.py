@@ -7,19 +7,16 @@ from asrkit.training.muon import Muon, MuonConfig, orthogonalize
 
 
 def test_singular_values_come_close_to_one_and_directions_stay():
-    torch.manual_seed(0)
-    u, _ = torch.linalg.qr(torch.randn(3, 40, 24))
-    values = torch.linspace(0.006, 1.0, 24)  # at least 0.002 of their norm
-    matrices = (u * values).mT
-    result = orthogonalize(matrices)
+    matrices = torch.randn(3, 24, 40) @ torch.randn(40, 40)
+    result = orthogonalize(matrices, steps=5)
     values = torch.linalg.svdvals(result)
-    assert values.min() > 0.67
-    assert values.max() < 1.33
+    assert values.min() > 0.5
+    assert values.max() < 1.3
     u, _, v = torch.linalg.svd(matrices, full_matrices=False)
     aligned = u.mT @ result @ v.mT
     off_diagonal = aligned - torch.diag_embed(aligned.diagonal(dim1=1, dim2=2))
     assert off_diagonal.abs().max() < 1e-3
-    tall = orthogonalize(matrices.mT)
+    tall = orthogonalize(matrices.mT, steps=5)
     torch.testing.assert_close(tall, result.mT, rtol=1e-4, atol=1e-5)
 
 
@@ -31,7 +28,7 @@ def test_the_rest_is_updated_as_torch_adamw_does():
     settings = {"lr": 0.01, "betas": (0.9, 0.98), "eps": 1e-8}
     ours = Muon(
         [{**settings, "params": list(mine.parameters())}],
-        momentum=0.95, weight_decay=0.1,
+        momentum=0.95, steps=5, weight_decay=0.1,
     )  # fmt: skip
     reference = torch.optim.AdamW(theirs.parameters(), weight_decay=0.1, **settings)
     for _ in range(5):
@@ -53,6 +50,6 @@ def test_linear_weights_move_by_orthogonal_steps():
     step = (before - module[2].weight) / 0.1
     values = torch.linalg.svdvals(step.detach())
     # Twice as many rows as columns: scaled by the root of 2.
-    assert values.max() < 1.33 * 2**0.5
+    assert values.max() < 1.3 * 2**0.5
     state = optimizer.state_dict()
     optimizer.load_state_dict(state)
