@@ -16,8 +16,12 @@ from omegaconf.errors import OmegaConfBaseException
 from asrkit.data.augment import AugmentConfig
 from asrkit.data.features import FeaturesConfig
 from asrkit.data.loader import DataConfig
+from asrkit.decoding.beam_search import BeamSearchConfig
+from asrkit.decoding.ctc_beam import CtcBeamConfig
 from asrkit.decoding.ctc_greedy import CtcGreedyConfig
+from asrkit.decoding.fast_beam_search import FastBeamSearchConfig
 from asrkit.decoding.greedy import GreedyConfig
+from asrkit.decoding.modified_beam_search import ModifiedBeamSearchConfig
 from asrkit.losses.ctc import CtcLossConfig
 from asrkit.losses.full import FullLossConfig
 from asrkit.losses.fused import FusedLossConfig
@@ -26,8 +30,11 @@ from asrkit.losses.sample_wise import SampleWiseLossConfig
 from asrkit.losses.sampled import SampledLossConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.models.joiner import JoinerConfig
+from asrkit.models.lstm_lm import LstmLmConfig
 from asrkit.models.predictor import PredictorConfig
+from asrkit.models.transformer_lm import TransformerLmConfig
 from asrkit.pipeline.config import Config
+from asrkit.pipeline.lm_config import LmConfig
 from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig
 from asrkit.text.bpe import BpeTokenizerConfig
 from asrkit.text.char import CharTokenizerConfig
@@ -59,7 +66,15 @@ COMPONENTS: dict[str, list[type]] = {
     "trainer": [TrainerConfig],
     "stage": [TrainStageConfig],
     "pipeline": [PipelineConfig],
-    "decode": [GreedyConfig, CtcGreedyConfig],
+    "decode": [
+        GreedyConfig,
+        ModifiedBeamSearchConfig,
+        BeamSearchConfig,
+        CtcGreedyConfig,
+        CtcBeamConfig,
+        FastBeamSearchConfig,
+    ],
+    "lm": [LmConfig, LstmLmConfig, TransformerLmConfig],
 }
 """Group of conf/ -> the classes that its files may be of."""
 
@@ -124,8 +139,9 @@ def classes() -> dict[str, type]:
     """Return all config classes by name."""
     from asrkit.data.spec_augment import SpecAugmentConfig
     from asrkit.data.wave_augment import WaveAugmentConfig
+    from asrkit.decoding.fusion import FusionConfig
     from asrkit.pipeline.stage import InitConfig
 
     listed = [cls for classes in COMPONENTS.values() for cls in classes]
-    nested = [Config, SpecAugmentConfig, WaveAugmentConfig, InitConfig]
+    nested = [Config, SpecAugmentConfig, WaveAugmentConfig, InitConfig, FusionConfig]
     return {cls.__name__: cls for cls in [*listed, *nested]}

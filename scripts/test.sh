@@ -33,7 +33,9 @@ check "ruff check" "$PYTHON" -m ruff check
 check "ruff format" "$PYTHON" -m ruff format --check
 check "mypy" "$PYTHON" -m mypy
 check "import layers" "$(dirname "$PYTHON")/lint-imports"
-check "pytest" "$PYTHON" -m pytest ${1+"$@"}
+# A process for each core, each with one thread, and a file's tests in one of them.
+export OMP_NUM_THREADS=1
+check "pytest" "$PYTHON" -m pytest -n auto --maxprocesses 8 --dist loadfile ${1+"$@"}
 
 echo "checks: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

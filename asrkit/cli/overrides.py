@@ -22,8 +22,9 @@ def apply_overrides(config: Config, overrides: list[str]) -> Config:
         if not equals:
             raise InputError(f"{override!r} is not of the form key=value")
         group, _, rest = key.partition(".")
-        if group not in COMPONENTS:
-            raise InputError(unknown_key(group, list(COMPONENTS)))
+        known = [name for name in COMPONENTS if getattr(config, name, None) is not None]
+        if group not in known:
+            raise InputError(unknown_key(group, known))
         new = _set(getattr(config, group), rest, value) if rest else _choose(key, value)
         setattr(config, group, new)
     return config

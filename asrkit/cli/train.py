@@ -1,9 +1,11 @@
 """`scripts/train.py key=value ...`: trains what the configuration says."""
 
+import dataclasses
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,7 @@ def run_with_config(command: Callable[[Config], None]) -> int:
 
 def train(config: Config) -> None:
     """Train with a configuration."""
+    config = dataclasses.replace(config, lm=None)  # that is for scripts/train_lm.py
     plain = to_plain(config)
     with join_world(config.trainer.device) as world:
         start_logging(Path(config.exp_dir) / "log", "train", world.rank)
@@ -70,23 +73,30 @@ def train(config: Config) -> None:
         ):
             logger.info("%s", yaml.safe_dump(plain, sort_keys=False))
             show_changes(plain)
-        try:
+        with until_interrupted():
             run_pipeline(config, plain, world)
-        except KeyboardInterrupt:
-            logger.info(
-                "interrupted; everything is saved. To go on, run the same command "
-                "again:\n  %s",
-                " ".join(sys.argv),
-            )
-            raise
+
+
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Say how to go on when training is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        logger.info(
+            "interrupted; everything is saved. To go on, run the same command "
+            "again:\n  %s",
+            " ".join(sys.argv),
+        )
+        raise
 
 
 def show_changes(plain: dict[str, Any]) -> None:
     """Print what differs from the defaults of conf/."""
     from hydra import compose
 
-    defaults = OmegaConf.to_object(compose(config_name="config"))
-    changed = differences(to_plain(defaults), plain)
+    defaults = to_plain(OmegaConf.to_object(compose(config_name="config")))
+    changed = differences({**defaults, "lm": plain["lm"]}, plain)
     # A stage takes over what the groups say; once is enough to read.
     taken = {key for key in changed if ".".join(key.split(".")[3:]) in changed}
     changed = {key: pair for key, pair in changed.items() if key not in taken}

@@ -1,5 +1,6 @@
 """A batch of utterances, as it goes from the loader to the model."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,8 +29,13 @@ class Batch:
     """(B, U), int64; what lies past token_lens is 0."""
     token_lens: Tensor
     """(B,), int64."""
-    seconds: float
-    """Audio in the batch."""
+    durations: list[float]
+    """Seconds of audio of each utterance."""
+
+    @property
+    def seconds(self) -> float:
+        """Audio in the batch."""
+        return sum(self.durations)
 
     @property
     def has_features(self) -> bool:
@@ -46,8 +52,18 @@ class Batch:
             signal_lens=self.signal_lens.to(device, non_blocking=True),
             tokens=self.tokens.to(device, non_blocking=True),
             token_lens=self.token_lens.to(device, non_blocking=True),
-            seconds=self.seconds,
+            durations=self.durations,
         )
+
+    def split(self, count: int) -> tuple["Batch", "Batch"]:
+        """Return the first `count` utterances, and the rest."""
+        parts = slice(None, count), slice(count, None)
+        fields = dataclasses.fields(self)
+        left, right = (
+            Batch(**{field.name: getattr(self, field.name)[part] for field in fields})
+            for part in parts
+        )
+        return left, right
 
     def pin_memory(self) -> "Batch":
         """Put the signal where a GPU can fetch it; called by torch's DataLoader."""
@@ -81,7 +97,7 @@ def collate(
         signal_lens=lengths(signals),
         tokens=pad(tokens),
         token_lens=lengths(tokens),
-        seconds=sum(cut.duration for cut in utterances),
+        durations=[cut.duration for cut in utterances],
     )
 
 

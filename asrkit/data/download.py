@@ -38,6 +38,10 @@ CORPORA = {
 }
 """Corpora that can be downloaded, and their parts."""
 
+LM_TEXT = "librispeech-lm-norm.txt.gz"
+"""Text of 14,500 books for language models, 800M words, 1.5 GB."""
+_LM_TEXT_SOURCE = (11, "c83c64c726a1aedfe65f80aa311de402")
+
 _RETRIES = 3
 _PAUSE = 2.0
 """Seconds before the first retry; more before later ones."""
@@ -65,6 +69,18 @@ def download_corpus(name: str, folder: Path) -> Path:
             download(url, archive, md5=md5)
             extract(archive, folder)
     return folder / "LibriSpeech"
+
+
+def download_lm_text(folder: Path) -> Path:
+    """Download LibriSpeech's text for language models, and return it as it is, packed.
+
+    Args:
+        folder: Where to put it.
+    """
+    resource, md5 = _LM_TEXT_SOURCE
+    target = folder / LM_TEXT
+    download(f"{OPENSLR}/{resource}/{LM_TEXT}", target, md5=md5)
+    return target
 
 
 def download(url: str, target: Path, *, md5: str | None) -> None:

@@ -104,7 +104,7 @@ def make_loader(
         num_workers=num_workers,
         prefetch_factor=prefetch if num_workers else None,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_start_worker if num_workers else None,
+        worker_init_fn=start_worker if num_workers else None,
         # One of its own: without it, opening a loader draws from the global random
         # numbers, and a resumed run would not equal one that was never stopped.
         generator=torch.Generator().manual_seed(0),
@@ -112,7 +112,7 @@ def make_loader(
     return iter(loader)
 
 
-def _start_worker(worker: int) -> None:
+def start_worker(worker: int) -> None:
     """Keep a worker off the training's cores, and let the training handle Ctrl-C."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

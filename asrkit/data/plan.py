@@ -8,12 +8,16 @@ and batches of it) is all that has to be kept to go on later.
 
 import itertools
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from typing import Generic, TypeVar
 
 from lhotse import CutSet
 from lhotse.cut import Cut
 from lhotse.dataset import DynamicBucketingSampler
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,55 @@ class PlannedBatch:
     """For what is random in reading it."""
 
 
-class BatchPlan:
+class EndlessPlan(ABC, Generic[Content]):
+    """Deals the batches of epoch after epoch out to processes.
+
+    Args:
+        total: Sum of the sizes of an epoch's batches.
+        seed: Of the order.
+        rank: This process.
+        world_size: Processes.
+    """
+
+    def __init__(self, *, total: float, seed: int, rank: int, world_size: int) -> None:
+        self.total = total
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.start = Position()  # set it to go on from there
+
+    @abstractmethod
+    def batches(self, epoch: int) -> Iterator[tuple[Content, float]]:
+        """Yield the batches of an epoch, and the size of each: the same every time."""
+
+    def deal(self) -> Iterator[tuple[Content, Position, int]]:
+        """Yield this process's batches from `start` on, without end.
+
+        Each comes with the position after the turn of all processes, and with a seed
+        for what is random in reading it.
+        """
+        batches = self._all_batches()
+        while True:
+            turn = list(itertools.islice(batches, self.world_size))
+            content, _, seed = turn[self.rank]
+            yield content, turn[-1][1], seed
+
+    def _all_batches(self) -> Iterator[tuple[Content, Position, int]]:
+        """Yield all processes' batches from `start` on, without end."""
+        skip, epoch = self.start.batches, self.start.epoch
+        while True:
+            before = 0.0
+            for index, (content, size) in enumerate(self.batches(epoch)):
+                before += size
+                if index >= skip:
+                    done = min(1.0, before / self.total)
+                    # Mixed so that neighbouring epochs and seeds do not overlap.
+                    seed = hash((self.seed, epoch, index))
+                    yield content, Position(epoch, index + 1, done), seed
+            skip, epoch = 0, epoch + 1
+
+
+class BatchPlan(EndlessPlan[CutSet]):
     """Buckets cuts by duration into batches, epoch after epoch.
 
     Args:
@@ -79,41 +131,23 @@ class BatchPlan:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
+        total = sum(cut.duration for cut in cuts)
+        super().__init__(total=total, seed=seed, rank=rank, world_size=world_size)
         self.cuts = cuts
         self.max_duration = max_duration
         self.max_cuts = max_cuts
         self.num_buckets = num_buckets
         self.shuffle = shuffle
-        self.seed = seed
-        self.rank = rank
-        self.world_size = world_size
-        self.start = Position()  # set it to go on from there
-        self.total_seconds = sum(cut.duration for cut in cuts)
 
     def __iter__(self) -> Iterator[PlannedBatch]:
-        """Yield this process's batches from `start` on, without end.
+        """Yield this process's batches from `start` on, without end."""
+        for cuts, position, seed in self.deal():
+            yield PlannedBatch(cuts, position, seed)
 
-        Each carries the position after the turn of all processes.
-        """
-        batches = self._all_batches()
-        while True:
-            turn = list(itertools.islice(batches, self.world_size))
-            yield replace(turn[self.rank], position=turn[-1].position)
-
-    def _all_batches(self) -> Iterator[PlannedBatch]:
-        """Yield all processes' batches from `start` on, without end."""
-        skip, epoch = self.start.batches, self.start.epoch
-        while True:
-            seconds = 0.0
-            for index, cuts in enumerate(self._sampler(epoch)):
-                seconds += sum(cut.duration for cut in cuts)
-                if index >= skip:
-                    done = min(1.0, seconds / self.total_seconds)
-                    position = Position(epoch, index + 1, done)
-                    # Mixed so that neighbouring epochs and seeds do not overlap.
-                    seed = hash((self.seed, epoch, index))
-                    yield PlannedBatch(cuts, position, seed)
-            skip, epoch = 0, epoch + 1
+    def batches(self, epoch: int) -> Iterator[tuple[CutSet, float]]:
+        """Yield the batches of an epoch and their seconds of audio."""
+        for cuts in self._sampler(epoch):
+            yield cuts, sum(cut.duration for cut in cuts)
 
     def _sampler(self, epoch: int) -> DynamicBucketingSampler:
         """Make the sampler of one epoch."""

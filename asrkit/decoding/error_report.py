@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 
+from asrkit.decoding.breakdown import count_pairs, word_errors
 from asrkit.decoding.scoring import GAP, Score
 
 
@@ -24,7 +25,7 @@ def error_report(score: Score) -> Iterator[str]:
     yield "PER-UTT DETAILS: corr or (ref->hyp)  "
     for alignment in score.alignments:
         yield f"{alignment.id}:\t{_marked(alignment.pairs)}"
-    pairs = Counter(pair for one in score.alignments for pair in one.pairs)
+    pairs = count_pairs(score.alignments)
     yield from _errors_by_word(pairs)
     yield from _word_table(pairs)
 
@@ -47,20 +48,12 @@ def _joined(words: tuple[str, ...]) -> str:
 
 def _errors_by_word(pairs: Counter[tuple[str, str]]) -> Iterator[str]:
     """Return the three sections that list errors, the most frequent first."""
-    subs: Counter[str] = Counter()
-    dels: Counter[str] = Counter()
-    ins: Counter[str] = Counter()
-    for (ref, hyp), count in pairs.items():
-        if ref == GAP:
-            ins[hyp] += count
-        elif hyp == GAP:
-            dels[ref] += count
-        elif ref != hyp:
-            subs[f"{ref} -> {hyp}"] += count
+    errors = word_errors(pairs)
+    subs = {f"{ref} -> {hyp}": count for (ref, hyp), count in errors.subs.items()}
     for title, counts in (
         ("SUBSTITUTIONS: count ref -> hyp", subs),
-        ("DELETIONS: count ref", dels),
-        ("INSERTIONS: count hyp", ins),
+        ("DELETIONS: count ref", errors.dels),
+        ("INSERTIONS: count hyp", errors.ins),
     ):
         yield ""
         yield title

@@ -1,20 +1,18 @@
-"""Word error rate: word alignments, error counts and a confidence interval."""
+"""Word and character error rate: alignments, error counts, a confidence interval."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import kaldialign
 import numpy as np
 
+from asrkit.decoding.bootstrap import Unit, draw_sums, percent_interval, sum_by_unit
+from asrkit.text.normalize import TextStyle, normalize_text
 from asrkit.utils.errors import InputError
 
 GAP = ""
 """Stands for "no word" on one side of an aligned pair; no real word is empty."""
-
-_DRAWS = 1000
-_SEED = 0
-_DRAWN_AT_ONCE = 4_000_000
-_MIN_SPEAKERS = 6
 
 
 @dataclass(frozen=True)
@@ -25,14 +23,30 @@ class Hypothesis:
     ref: list[str]
     hyp: list[str]
     speaker: str | None = None
+    duration: float | None = None
+    """Seconds of audio."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """One utterance's aligned (reference, hypothesis) words; `GAP` where one lacks."""
+    """One utterance's aligned words and the errors among them."""
 
     id: str
     pairs: list[tuple[str, str]]
+    """(reference, hypothesis) words; `GAP` where one lacks."""
+    words: int
+    """Reference words."""
+    ins: int
+    dels: int
+    subs: int
+    speaker: str | None = None
+    duration: float | None = None
+    """Seconds of audio."""
+
+    @property
+    def errors(self) -> int:
+        """Insertions, deletions and substitutions together."""
+        return self.ins + self.dels + self.subs
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,10 @@ class Score:
     """Errors per reference word, percent."""
     ci95: tuple[float, float]
     """Lower and upper end of the 95 % confidence interval of `wer`, percent."""
+    unit: Unit
+    """What was drawn for the interval."""
+    cer: float
+    """Character errors per reference character, percent; a space is a character."""
     utterances: int
     empty: int
     """Utterances with an empty hypothesis."""
@@ -61,83 +79,98 @@ def score(hypotheses: Sequence[Hypothesis]) -> Score:
     """Align each hypothesis with its reference and count the errors.
 
     Raises:
-        InputError: There is not one reference word.
+        InputError: There is not one reference word, or an id is there twice.
     """
     ordered = sorted(hypotheses, key=lambda utterance: utterance.id)
-    words = np.array([len(utterance.ref) for utterance in ordered], dtype=np.int64)
-    if words.sum() == 0:
-        raise InputError(
-            f"no reference words in {len(ordered)} utterances, so there is no WER; "
-            "check that the set has transcripts"
-        )
-    alignments = [
-        Alignment(one.id, kaldialign.align(one.ref, one.hyp, GAP)) for one in ordered
-    ]
-    counts = np.array([_count_errors(one.pairs) for one in alignments])  # (N, 3)
-    ins, dels, subs = (int(total) for total in counts.sum(axis=0))
+    _check(ordered)
+    alignments = [_align(one) for one in ordered]
+    # (N, 4)
+    counts = np.array([(a.ins, a.dels, a.subs, a.words) for a in alignments])
+    ins, dels, subs, words = (int(total) for total in counts.sum(axis=0))
     errors = ins + dels + subs
+    pairs = np.stack([counts[:, :3].sum(axis=1), counts[:, 3]], axis=1)
+    pairs, unit = sum_by_unit(pairs, [one.speaker for one in ordered])
+    drawn = draw_sums(pairs)
     return Score(
         errors=errors,
-        words=int(words.sum()),
+        words=words,
         ins=ins,
         dels=dels,
         subs=subs,
-        wer=100.0 * errors / int(words.sum()),
-        ci95=_bootstrap(*_by_speaker(ordered, counts.sum(axis=1), words)),
+        wer=100.0 * errors / words,
+        ci95=percent_interval(drawn[:, 0], drawn[:, 1], len(pairs)),
+        unit=unit,
+        cer=_character_error_rate(ordered),
         utterances=len(ordered),
         empty=sum(not one.hyp for one in ordered),
         alignments=alignments,
     )
 
 
-def _count_errors(pairs: list[tuple[str, str]]) -> tuple[int, int, int]:
-    """Return the insertions, deletions and substitutions of one utterance."""
+def normalized(hypotheses: Iterable[Hypothesis], style: TextStyle) -> list[Hypothesis]:
+    """Return the utterances with both their sides in one style of writing."""
+    if style is TextStyle.NONE:
+        return list(hypotheses)
+    return [
+        replace(one, ref=_in_style(one.ref, style), hyp=_in_style(one.hyp, style))
+        for one in hypotheses
+    ]
+
+
+def _in_style(words: list[str], style: TextStyle) -> list[str]:
+    return normalize_text(" ".join(words), style).split()
+
+
+def _check(ordered: Sequence[Hypothesis]) -> None:
+    """Refuse a set that has no error rate."""
+    for one, following in pairwise(ordered):
+        if one.id == following.id:
+            raise InputError(
+                f"utterance {one.id} is there twice; each may be scored once"
+            )
+    if not any(one.ref for one in ordered):
+        raise InputError(
+            f"no reference words in {len(ordered)} utterances, so there is no WER; "
+            "check that the set has transcripts"
+        )
+
+
+def _align(one: Hypothesis) -> Alignment:
+    if one.ref == one.hyp:  # most are, and need no search
+        pairs = list(zip(one.ref, one.hyp, strict=True))
+    else:
+        pairs = kaldialign.align(one.ref, one.hyp, GAP)
     ins = sum(ref == GAP for ref, _ in pairs)
     dels = sum(hyp == GAP for _, hyp in pairs)
-    return ins, dels, sum(ref != hyp for ref, hyp in pairs) - ins - dels
+    return Alignment(
+        id=one.id,
+        pairs=pairs,
+        words=len(one.ref),
+        ins=ins,
+        dels=dels,
+        subs=sum(ref != hyp for ref, hyp in pairs) - ins - dels,
+        speaker=one.speaker,
+        duration=one.duration,
+    )
 
 
-def _by_speaker(
-    hypotheses: Sequence[Hypothesis], errors: np.ndarray, words: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum counts over each speaker, if all are known and there are more than five.
-
-    Utterances of one speaker share their errors' causes; drawn one by one they would
-    make the interval too narrow. A handful of speakers is too few to draw from.
-
-    Args:
-        hypotheses: N utterances.
-        errors: Errors per utterance, (N,).
-        words: Reference words per utterance, (N,).
-
-    Returns:
-        Errors and words per speaker, or per utterance as they came.
-    """
-    speakers = [one.speaker for one in hypotheses if one.speaker is not None]
-    names, group = np.unique(speakers, return_inverse=True)
-    if len(speakers) < len(hypotheses) or len(names) < _MIN_SPEAKERS:
-        return errors, words
-    return np.bincount(group, errors), np.bincount(group, words)
+def _character_error_rate(hypotheses: Iterable[Hypothesis]) -> float:
+    """Return character errors per reference character, percent."""
+    errors = characters = 0
+    for one in hypotheses:
+        ref, hyp = " ".join(one.ref), " ".join(one.hyp)
+        characters += len(ref)
+        # What both begin or end with costs nothing but time.
+        for _ in range(2):
+            same = _same_at_start(ref, hyp)
+            ref, hyp = ref[same:][::-1], hyp[same:][::-1]
+        if ref or hyp:
+            errors += kaldialign.edit_distance(ref, hyp)["total"]
+    return 100.0 * errors / characters
 
 
-def _bootstrap(errors: np.ndarray, words: np.ndarray) -> tuple[float, float]:
-    """Return the 2.5 and 97.5 percentiles of the WER over units drawn anew, percent.
-
-    Args:
-        errors: Errors per unit, (N,).
-        words: Reference words per unit, (N,), not all zero.
-    """
-    rng = np.random.default_rng(_SEED)
-    units = len(errors)
-    even = np.full(units, 1.0 / units)
-    rates = []
-    # In blocks, so that a set of 100,000 utterances does not take a gigabyte.
-    block = max(1, _DRAWN_AT_ONCE // units)
-    for start in range(0, _DRAWS, block):
-        times_drawn = rng.multinomial(units, even, size=min(block, _DRAWS - start))
-        drawn_words = times_drawn @ words
-        drawn_errors = times_drawn @ errors
-        # A draw of empty references alone has no rate.
-        rates.append((drawn_errors / np.maximum(drawn_words, 1))[drawn_words > 0])
-    low, high = np.percentile(np.concatenate(rates), [2.5, 97.5])
-    return 100.0 * float(low), 100.0 * float(high)
+def _same_at_start(ref: str, hyp: str) -> int:
+    """Return how many characters two texts begin with in common."""
+    pairs = enumerate(zip(ref, hyp, strict=False))
+    shorter = min(len(ref), len(hyp))
+    return next((place for place, (one, two) in pairs if one != two), shorter)

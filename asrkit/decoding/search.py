@@ -1,30 +1,39 @@
 """What every search owes, and gives."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from torch import Tensor
 
+from asrkit.decoding.fusion import NO_FUSION, Fusion, FusionConfig
 from asrkit.models.asr_model import AsrModel
 
 
 @dataclass(frozen=True)
 class Found:
-    """The best hypothesis of one utterance."""
+    """One hypothesis of an utterance."""
 
     tokens: list[int]
     """Labels, without blank."""
     frames: list[int]
     """Encoder frame (40 ms) at which each label came."""
+    confidences: list[float]
+    """Probability of each label where it came, 0 to 1."""
+    score: float
+    """Log-probability of all paths that were seen, with what was fused."""
+
+
+NBest = list[Found]
+"""Hypotheses of one utterance, the best first; at least one."""
 
 
 class Search(Protocol):
-    """Finds the best hypothesis of each utterance of a batch."""
+    """Finds the best hypotheses of each utterance of a batch."""
 
     def __call__(
         self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
-    ) -> list[Found]:
+    ) -> list[NBest]:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
         ...
 
@@ -40,7 +49,58 @@ class SearchConfig:
 
     max_duration: float = 600.0
     """Most seconds of audio in a batch, padding included."""
+    blank_penalty: float = 0.0
+    """Taken from the logit of blank: more of it, fewer deletions."""
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    """Language models and phrases that take part in the search."""
+
+    @property
+    def method(self) -> str:
+        """Name of the search with what is fused, for files and log lines."""
+        return "_".join([self.name, *self.fusion.names()])
+
+    @property
+    def keeps_nbest(self) -> bool:
+        """Whether there are lists of several hypotheses to write."""
+        return False
 
     @abstractmethod
-    def build(self) -> Search:
+    def build(self, fusion: Fusion = NO_FUSION) -> Search:
         """Make the search."""
+
+
+@dataclass(kw_only=True)
+class BeamConfig(SearchConfig):
+    """Base class of the beam searches' settings."""
+
+    beam: int = 4
+    """Hypotheses that are kept."""
+    nbest: int = 1
+    """Hypotheses that are returned, at most `beam`."""
+    rescore_lm: str | None = None
+    """Language model that sorts the n-best list anew, as `fusion.lm`."""
+    rescore_scale: float = 0.3
+    """Weight of its log-probabilities."""
+
+    @property
+    def keeps_nbest(self) -> bool:
+        """Whether there are lists of several hypotheses to write."""
+        return self.nbest > 1
+
+    @property
+    def method(self) -> str:
+        """Name of the search with what is fused and rescored."""
+        return super().method + ("_rescore" if self.rescore_lm else "")
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.rescore_lm and self.nbest == 1:
+            raise ValueError(
+                "decode.rescore_lm chooses from the n-best list: set decode.nbest, "
+                "e.g. to decode.beam"
+            )
+        if not 1 <= self.nbest <= self.beam:
+            raise ValueError(
+                f"decode.nbest is {self.nbest} and decode.beam {self.beam}: "
+                "1 <= nbest <= beam has to hold"
+            )

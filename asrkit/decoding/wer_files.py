@@ -3,25 +3,24 @@
 Scripts written for icefall's `recogs`, `errs` and `wer-summary` files read these.
 """
 
-import ast
 import json
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from asrkit.decoding.breakdown import Aspect, group_by
 from asrkit.decoding.error_report import error_report
 from asrkit.decoding.scoring import Hypothesis, Score
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
-_RECOGS_LINE = re.compile(r"(?P<id>.+):\t(?P<side>ref|hyp)=(?P<words>\[.*\])")
-_TRN_LINE = re.compile(r"(?P<words>.*)\((?P<id>[^()]+)\)\s*")
-_LISTED = 5
-
 
 def log_line(
-    set_name: str, method: str, score: Score, rtfx: float | None = None
+    set_name: str,
+    method: str,
+    score: Score,
+    rtfx: float | None = None,
+    memory_mib: float | None = None,
 ) -> str:
     """Return the one line that sums up a decoded set.
 
@@ -30,6 +29,7 @@ def log_line(
         method: Search, such as "greedy".
         score: Its errors.
         rtfx: Seconds of audio decoded in a second; None where nothing was decoded.
+        memory_mib: Most memory in use, MiB; None where it is not known.
     """
     line = (
         f"[{set_name}-{method}] %WER {score.wer:.2f}% "
@@ -37,9 +37,11 @@ def log_line(
         f"{score.dels} del, {score.subs} sub ] "
         f"95% CI [{score.ci95[0]:.2f}, {score.ci95[1]:.2f}]"
     )
-    if rtfx is None:
-        return line
-    return f"{line} RTFx {rtfx:.0f}" if rtfx >= 10 else f"{line} RTFx {rtfx:.1f}"
+    if rtfx is not None:
+        line += f" RTFx {rtfx:.0f}" if rtfx >= 10 else f" RTFx {rtfx:.1f}"
+    if memory_mib is not None:
+        line += f" memory {memory_mib:.0f} MiB"
+    return line
 
 
 def write_decode_files(
@@ -49,7 +51,11 @@ def write_decode_files(
     hypotheses: Sequence[Hypothesis],
     score: Score,
 ) -> None:
-    """Write the recogs, errs, wer-summary and trn files of one set into `folder`."""
+    """Write the files of one set into `folder`.
+
+    These are recogs, errs and wer-summary, as icefall's; trn, as sclite's; groups;
+    and, where they are known, speakers and durations as Kaldi's utt2spk and utt2dur.
+    """
     ordered = sorted(hypotheses, key=lambda utterance: utterance.id)
     write_recogs(folder / f"recogs-{set_name}.txt", ordered)
     write_errs(folder / f"errs-{set_name}.txt", score)
@@ -59,6 +65,24 @@ def write_decode_files(
     )
     write_trn(folder / f"{set_name}.ref.trn", ((one.id, one.ref) for one in ordered))
     write_trn(folder / f"{set_name}.hyp.trn", ((one.id, one.hyp) for one in ordered))
+    write_groups(folder / f"groups-{set_name}.tsv", score)
+    if all(one.speaker is not None for one in ordered):
+        lines = (f"{one.id}\t{one.speaker}" for one in ordered)
+        _write(folder / f"{set_name}.utt2spk", lines)
+    if all(one.duration is not None for one in ordered):
+        lines = (f"{one.id}\t{one.duration:.3f}" for one in ordered)
+        _write(folder / f"{set_name}.utt2dur", lines)
+
+
+def write_groups(path: Path, score: Score) -> None:
+    """Write the errors by speaker, duration, speaking rate and length as a table."""
+    lines = ["aspect\tgroup\tutterances\twords\tins\tdel\tsub\tWER"]
+    for aspect in Aspect:
+        for group in group_by(score, aspect):
+            numbers = (group.utterances, group.words, group.ins, group.dels, group.subs)
+            wer = "" if group.wer is None else f"{group.wer:.2f}"
+            lines.append("\t".join([aspect.value, group.name, *map(str, numbers), wer]))
+    _write(path, lines)
 
 
 def write_recogs(path: Path, hypotheses: Iterable[Hypothesis]) -> None:
@@ -79,41 +103,15 @@ def write_trn(path: Path, utterances: Iterable[tuple[str, list[str]]]) -> None:
     _write(path, (" ".join([*words, f"({id_})"]) for id_, words in utterances))
 
 
-def read_recogs(path: Path) -> list[Hypothesis]:
-    """Read a recogs file, ours or icefall's.
-
-    Raises:
-        InputError: The file is missing, a line is no recogs line, an utterance has one
-            of its two lines only or one of them twice.
-    """
-    sides: dict[str, dict[str, list[str]]] = {"ref": {}, "hyp": {}}
-    for number, line in _lines(path):
-        match = _RECOGS_LINE.fullmatch(line)
-        if match is None:
-            raise InputError(
-                f"{path}:{number}: expected `ID:<tab>ref=['A', 'B']` "
-                f"or `ID:<tab>hyp=[...]`, found {line[:60]!r}"
-            )
-        words = _word_list(match["words"], path, number)
-        _add(sides[match["side"]], match["id"], words, path, number)
-    return _pair(sides["ref"], sides["hyp"], f"{path} (ref)", f"{path} (hyp)")
-
-
-def read_trn_pair(ref_path: Path, hyp_path: Path) -> list[Hypothesis]:
-    """Read a reference and a hypothesis file in sclite's trn format.
-
-    Raises:
-        InputError: A file is missing, a line has no `(id)` at its end, or an id is in
-            one file only or twice in one.
-    """
-    return _pair(_read_trn(ref_path), _read_trn(hyp_path), str(ref_path), str(hyp_path))
-
-
 def results_entry(
-    set_name: str, method: str, score: Score, rtfx: float
+    set_name: str,
+    method: str,
+    score: Score,
+    rtfx: float,
+    memory_mib: float | None = None,
 ) -> dict[str, Any]:
     """Return the entry of one set and method in results.json."""
-    return {
+    entry = {
         "set": set_name,
         "method": method,
         "wer": round(score.wer, 4),
@@ -123,10 +121,15 @@ def results_entry(
         "del": score.dels,
         "sub": score.subs,
         "ci95": [round(end, 4) for end in score.ci95],
+        "ci95_over": score.unit.value,
+        "cer": round(score.cer, 4),
         "rtfx": round(rtfx, 2),
         "utterances": score.utterances,
         "empty": score.empty,
     }
+    if memory_mib is not None:
+        entry["memory_mib"] = round(memory_mib, 1)
+    return entry
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:
@@ -163,72 +166,3 @@ def update_results(path: Path, entry: dict[str, Any]) -> None:
 def _write(path: Path, lines: Iterable[str]) -> None:
     with atomic_write(path, "w") as file:
         file.writelines(f"{line}\n" for line in lines)
-
-
-def _lines(path: Path) -> Iterable[tuple[int, str]]:
-    """Return the lines that are not blank, with their numbers from 1."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    # Not splitlines(): words may hold characters that it takes for line ends.
-    lines = enumerate(text.split("\n"), start=1)
-    return ((number, line) for number, line in lines if line.strip())
-
-
-def _word_list(literal: str, path: Path, number: int) -> list[str]:
-    """Parse a list of strings as Python prints it; empty words are dropped.
-
-    Scripts that split a transcript at every single space write empty words.
-    """
-    try:
-        words = ast.literal_eval(literal)
-    except (ValueError, SyntaxError) as error:
-        raise InputError(
-            f"{path}:{number}: {literal[:60]!r} is not a list of words"
-        ) from error
-    return [str(word) for word in words if word != ""]
-
-
-def _read_trn(path: Path) -> dict[str, list[str]]:
-    utterances: dict[str, list[str]] = {}
-    for number, line in _lines(path):
-        if line.startswith(";;"):  # sclite's comments
-            continue
-        match = _TRN_LINE.fullmatch(line)
-        if match is None:
-            raise InputError(
-                f"{path}:{number}: expected `WORD WORD (id)`, found {line[:60]!r}"
-            )
-        _add(utterances, match["id"], match["words"].split(), path, number)
-    return utterances
-
-
-def _add(
-    utterances: dict[str, list[str]],
-    id_: str,
-    words: list[str],
-    path: Path,
-    number: int,
-) -> None:
-    if id_ in utterances:
-        raise InputError(
-            f"{path}:{number}: utterance {id_} is there twice; remove one of the lines"
-        )
-    utterances[id_] = words
-
-
-def _pair(
-    refs: dict[str, list[str]], hyps: dict[str, list[str]], ref: str, hyp: str
-) -> list[Hypothesis]:
-    """Join both sides by id; `ref` and `hyp` say where each came from."""
-    for have, lack, where in (refs, hyps, hyp), (hyps, refs, ref):
-        missing = [id_ for id_ in have if id_ not in lack]
-        if missing:
-            listed = ", ".join(missing[:_LISTED])
-            more = " and others" if len(missing) > _LISTED else ""
-            raise InputError(
-                f"{where} lacks {len(missing)} of {len(have)} utterances: "
-                f"{listed}{more}; an empty result needs a line too"
-            )
-    return [Hypothesis(id_, words, hyps[id_]) for id_, words in refs.items()]

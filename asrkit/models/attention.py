@@ -34,11 +34,17 @@ class SelfAttention(nn.Module):
         Returns:
             (B, T, D).
         """
-        B, T, _ = x.shape
-        heads = self.in_proj(x).view(B, T, 3, self.num_heads, -1)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # (B, H, T, D / H) each
-        attended = self.attend(query, key, value, positions, attn_mask)
-        return self.out_proj(attended.transpose(1, 2).reshape(B, T, -1))
+        query, key, value = self.heads(x)
+        return self.merge(self.attend(query, key, value, positions, attn_mask))
+
+    def heads(self, x: Tensor) -> Tensor:
+        """Map x (B, T, D) to queries, keys and values, (3, B, H, T, D / H)."""
+        heads = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1))
+        return heads.permute(2, 0, 3, 1, 4)
+
+    def merge(self, attended: Tensor) -> Tensor:
+        """Map attended values (B, H, T, D / H) to (B, T, D)."""
+        return self.out_proj(attended.transpose(1, 2).flatten(2))
 
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, positions: Tensor, mask: Tensor

@@ -67,6 +67,15 @@ class StatelessPredictor(nn.Module):
         """
         return self.contexts(F.pad(tokens, (self.context_size, 0), value=0))
 
+    def after(self, context: Tensor) -> Tensor:
+        """Predict after the last labels (..., context_size): (..., dim).
+
+        The same as `contexts`, for many short rows: a sum is faster than a convolution.
+        """
+        weight = self.conv.weight[:, 0].T  # (context_size, dim)
+        summed = (self.embedding(context) * weight).sum(dim=-2)
+        return self.dropout(F.silu(summed))
+
     def contexts(self, labels: Tensor) -> Tensor:
         """Map labels (B, context_size - 1 + N) to N outputs (B, N, dim)."""
         embedded = self.embedding(labels).transpose(1, 2)

@@ -16,6 +16,7 @@ from asrkit.losses.criterion import Progress
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.recognizer import describe
+from asrkit.pipeline.search import choose_search
 from asrkit.pipeline.stage import TrainStageConfig
 from asrkit.pipeline.task import AsrTask
 from asrkit.pipeline.validation import Validation
@@ -72,7 +73,7 @@ def build_trainer(
         length=Length(stage.num_epochs, stage.num_updates),
         validate=Validation(
             batches=DevBatches(config, corpus.dev, tokenizer, world),
-            search=config.decode.build(),
+            search=choose_search(config.decode, config.pipeline).build(),
             tokenizer=tokenizer,
             world=world,
         ),

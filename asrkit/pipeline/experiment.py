@@ -5,6 +5,7 @@ from pathlib import Path
 from asrkit.utils.errors import InputError
 
 AVERAGE = "average.pt"
+_LM = "lm_"
 
 
 def find_checkpoint(exp_dir: Path) -> Path:
@@ -17,11 +18,21 @@ def find_checkpoint(exp_dir: Path) -> Path:
         raise InputError(f"no experiment folder {exp_dir}; scripts/train.py makes one")
     if (exp_dir / AVERAGE).is_file():
         return exp_dir / AVERAGE
-    found = [*exp_dir.glob("*/checkpoints/best.pt")]
-    found = found or [*exp_dir.glob("*/checkpoints/last.pt")]
+    found = _checkpoints(exp_dir, "best.pt") or _checkpoints(exp_dir, "last.pt")
     if not found:
         raise InputError(
             f"no checkpoint below {exp_dir}; has its training got to a first "
             "validation?"
         )
     return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def lm_folder(exp_dir: Path, name: str) -> Path:
+    """Return the folder of the language model called `name`."""
+    return exp_dir / f"{_LM}{name}"
+
+
+def _checkpoints(exp_dir: Path, name: str) -> list[Path]:
+    """List the stages' checkpoints of that name, without the language models'."""
+    found = exp_dir.glob(f"*/checkpoints/{name}")
+    return [path for path in found if not path.parts[-3].startswith(_LM)]

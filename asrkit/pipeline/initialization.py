@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 
 from asrkit.models.asr_model import AsrModel
-from asrkit.pipeline.recognizer import model_weights
 from asrkit.pipeline.stage import InitConfig
+from asrkit.pipeline.weights import model_weights
 from asrkit.training.checkpoint import load_checkpoint
 from asrkit.utils.errors import InputError
 

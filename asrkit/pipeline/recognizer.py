@@ -1,5 +1,6 @@
 """A trained model with all it needs to turn audio into words."""
 
+import logging
 import platform
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,19 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from asrkit.data.batch import Batch
 from asrkit.data.features import Fbank
-from asrkit.decoding.search import Found, Search
+from asrkit.decoding.search import NBest, Search
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.stage import TrainStageConfig
+from asrkit.pipeline.fusion import build_search
+from asrkit.pipeline.search import choose_search
+from asrkit.pipeline.weights import model_weights
 from asrkit.text.load import tokenizer_from_files
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.checkpoint import State, load_checkpoint
 from asrkit.utils.errors import InputError
 
-MODEL_PREFIX = "model."
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -34,19 +38,34 @@ class Recognizer:
     search: Search
     device: torch.device
 
+    def find(self, batch: Batch) -> list[NBest]:
+        """Search a batch; one that does not fit the device's memory in halves."""
+        try:
+            return self.search(self.model, *self.encode(batch))
+        except torch.OutOfMemoryError:
+            size = len(batch.ids)
+            if size == 1:
+                raise InputError(
+                    f"utterance {batch.ids[0]!r} of {batch.seconds:.0f} s does not fit "
+                    "the device's memory; cut it into pieces, or decode on a CPU"
+                ) from None
+        logger.warning("a batch of %d utterances does not fit, halved", size)
+        torch.cuda.empty_cache()
+        left, right = batch.split(size // 2)
+        return [*self.find(left), *self.find(right)]
+
     @torch.inference_mode()
-    def find(self, batch: Batch) -> list[Found]:
-        """Search a batch."""
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return enc_out (B, T, D) and enc_lens (B,) of a batch."""
         batch = batch.to(self.device)
         feats, feat_lens = batch.signal, batch.signal_lens
         if not batch.has_features:
             feats, feat_lens = self.features(feats, feat_lens)
-        enc_out, enc_lens = self.model.encode(feats, feat_lens)
-        return self.search(self.model, enc_out, enc_lens)
+        return self.model.encode(feats, feat_lens)
 
-    def texts(self, found: Iterable[Found]) -> list[str]:
-        """Write hypotheses as text."""
-        return [self.tokenizer.decode(hypothesis.tokens) for hypothesis in found]
+    def texts(self, found: Iterable[NBest]) -> list[str]:
+        """Write the best hypotheses as text."""
+        return [self.tokenizer.decode(nbest[0].tokens) for nbest in found]
 
 
 def describe(config: object, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -89,42 +108,19 @@ def load_recognizer(
     config = read_config(state["config"])
     if change is not None:
         config = change(config)
-    check_search(config)
+    config.decode = choose_search(config.decode, config.pipeline)
     tokenizer = tokenizer_from_files(state["tokenizer"])
     model = config.model.build(config.features.num_bins, tokenizer.vocab_size)
     load_weights(model, state, path)
+    model = model.to(device).eval()
     return Recognizer(
         config=config,
         features=config.features.build().to(device),
-        model=model.to(device).eval(),
+        model=model,
         tokenizer=tokenizer,
-        search=config.decode.build(),
+        search=build_search(config.decode, model, tokenizer, device, read_config),
         device=device,
     )
-
-
-def check_search(config: Config) -> None:
-    """Raise InputError for a search of what no stage trains."""
-    stages = [config.pipeline.stages[name] for name in config.pipeline.order]
-    weights = [s.loss.weights for s in stages if isinstance(s, TrainStageConfig)]
-    trained = [name for table in weights for name, w in table.items() if w > 0]
-    needs = config.decode.needs
-    if needs not in trained:
-        raise InputError(
-            f"decode={config.decode.name} searches what the criterion {needs!r} "
-            f"trains, but this run trains {', '.join(trained)} only; choose "
-            f"decode={'ctc_greedy' if needs == 'transducer' else 'greedy'}, or give "
-            f"loss.weights.{needs} a weight"
-        )
-
-
-def model_weights(state: State) -> dict[str, torch.Tensor]:
-    """Return the averaged weights of the model in a checkpoint."""
-    return {
-        name.removeprefix(MODEL_PREFIX): tensor
-        for name, tensor in state["average"].items()
-        if name.startswith(MODEL_PREFIX)
-    }
 
 
 def load_weights(model: AsrModel, state: State, path: Path) -> None:

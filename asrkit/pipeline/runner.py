@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from asrkit.pipeline.build import (
     Corpus,
     build_task,
@@ -14,13 +16,13 @@ from asrkit.pipeline.build import (
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.initialization import initialize
 from asrkit.pipeline.preparation import ensure_tokenizer, report_data, select_cuts
-from asrkit.pipeline.recognizer import check_search
+from asrkit.pipeline.search import choose_search
 from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
 from asrkit.pipeline.stage import TrainStageConfig
-from asrkit.pipeline.task import AsrTask
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.console import format_seconds
 from asrkit.training.distributed import World
+from asrkit.training.trainer import Trainer
 from asrkit.utils.files import atomic_write
 
 logger = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ def run_pipeline(config: Config, plain: dict[str, Any], world: World) -> None:
         InputError: Something in configuration or data is wrong.
     """
     exp_dir = Path(config.exp_dir)
-    check_search(config)
+    choose_search(config.decode, config.pipeline)
     waiting = [name for name in config.pipeline.order if not is_done(exp_dir, name)]
     for name in config.pipeline.order:
         snapshot = exp_dir / name / "config.yaml"
@@ -111,27 +113,34 @@ def run_stage(
         folder=folder,
         world=world,
     )
-    describe_run(task, folder, world)
+    describe_run(task.model, folder, world)
+    run_to_end(trainer, folder)
+
+
+def run_to_end(trainer: Trainer, folder: Path) -> None:
+    """Train and mark the folder of the stage as done."""
     start = time.monotonic()
     trainer.run()
-    if world.is_main:
+    if trainer.world.is_main:
         took = format_seconds(time.monotonic() - start)
-        best = f"best dev {stage.select} {trainer.best:.2f}"
+        best = f"best dev {trainer.select} {trainer.best:.2f}"
         with atomic_write(folder / "done", "w") as file:
             file.write(f"{trainer.update} updates, {took}, {best}\n")
+        updates = trainer.update
         logger.info(
-            "stage %s done: %d updates in %s, %s", name, trainer.update, took, best
+            "stage %s done: %d updates in %s, %s", folder.name, updates, took, best
         )
 
 
-def describe_run(task: AsrTask, folder: Path, world: World) -> None:
+def describe_run(model: nn.Module, folder: Path, world: World) -> None:
     """Say how large the model is, where it trains and where to watch it."""
-    model = task.model
     parts = {
         name: sum(p.numel() for p in m.parameters())
         for name, m in model.named_children()
     }
-    listed = ", ".join(f"{name} {count / 1e6:.2f}M" for name, count in parts.items())
+    listed = ", ".join(
+        f"{name} {count / 1e6:.2f}M" for name, count in parts.items() if count
+    )
     logger.info(
         "model: %.2fM parameters (%s) on %d x %s",
         sum(parts.values()) / 1e6,

@@ -12,7 +12,14 @@ from asrkit.utils.files import atomic_write
 
 logger = logging.getLogger(__name__)
 
-_SHAPES = ("tokenizer.", "features.", "encoder.", "predictor.", "joiner.")
+_SHAPES = (
+    "tokenizer.",
+    "features.",
+    "encoder.",
+    "predictor.",
+    "joiner.",
+    "lm.model.",
+)
 """What weights depend on: a checkpoint of another value cannot be gone on from."""
 
 _FREE = (

@@ -50,13 +50,13 @@ class Validation:
             for name, value in stats.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
             found = self.search(task.model, encoded.enc_out, encoded.enc_lens)
-            texts = [self.tokenizer.decode(one.tokens) for one in found]
+            texts = [self.tokenizer.decode(nbest[0].tokens) for nbest in found]
             hypotheses += pair(batch, texts)
             if not pictures and self.world.is_main:
                 feats, feat_lens = task.compute_features(batch)
-                pieces = [self.tokenizer.tokens[t] for t in found[0].tokens]
+                pieces = [self.tokenizer.tokens[t] for t in found[0][0].tokens]
                 picture = draw_emissions(
-                    feats[0, : int(feat_lens[0])], found[0].frames, pieces
+                    feats[0, : int(feat_lens[0])], found[0][0].frames, pieces
                 )
                 pictures = {"emissions": picture}
         shares = self.world.gather((sums, hypotheses))

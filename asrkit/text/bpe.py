@@ -4,6 +4,7 @@ import io
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import sentencepiece
 
@@ -18,6 +19,7 @@ from asrkit.text.tokenizer import (
 from asrkit.utils.errors import InputError
 
 MODEL_FILE = "bpe.model"
+_WORD_START = "▁"
 # Sentencepiece drops longer sentences without a word; this is the most it accepts.
 _LONGEST_SENTENCE = 1 << 30
 
@@ -60,6 +62,15 @@ class BpeTokenizer(Tokenizer):
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of a label sequence; blank and `<sos/eos>` are dropped."""
         return self._processor.decode([index for index in ids if index >= UNK_ID])
+
+    def word_spans(self, ids: Sequence[int]) -> list[range]:
+        """Return the positions of each word: it starts where its first piece says."""
+        starts = [
+            position
+            for position, index in enumerate(ids)
+            if position == 0 or self.tokens[index].startswith(_WORD_START)
+        ]
+        return [range(*ends) for ends in pairwise([*starts, len(ids)])]
 
     def missing(self, text: str) -> list[str]:
         """List the characters of the text that no piece covers."""

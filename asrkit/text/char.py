@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from asrkit.text.tokenizer import (
     SPECIAL_PIECES,
@@ -35,6 +36,12 @@ class CharTokenizer(Tokenizer):
         """Return the text of a label sequence; blank and `<sos/eos>` are dropped."""
         pieces = [self.tokens[index] for index in ids if index >= UNK_ID]
         return " ".join("".join(pieces).replace(_SPACE, " ").split())
+
+    def word_spans(self, ids: Sequence[int]) -> list[range]:
+        """Return the positions of each word: the characters between two spaces."""
+        spaces = [i for i, index in enumerate(ids) if self.tokens[index] == _SPACE]
+        ends = pairwise([-1, *spaces, len(ids)])
+        return [range(a + 1, b) for a, b in ends if a + 1 < b]
 
     def missing(self, text: str) -> list[str]:
         """List the characters of the text that are no piece."""

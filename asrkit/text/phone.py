@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from asrkit.text.tokenizer import (
@@ -68,12 +69,22 @@ class PhoneTokenizer(Tokenizer):
             if index < UNK_ID:
                 continue
             phones.append(index)
-            if index == UNK_ID or self.tokens[index].endswith(_WORD_END):
+            if self._ends_word(index):
                 words.append(self._word_of.get(tuple(phones), _UNK))
                 phones = []
         if phones:  # The end of the last word is missing.
             words.append(_UNK)
         return " ".join(words)
+
+    def word_spans(self, ids: Sequence[int]) -> list[range]:
+        """Return the positions of each word: up to the phone that ends it."""
+        ends = [i + 1 for i, index in enumerate(ids) if self._ends_word(index)]
+        # The end of the last word may be missing.
+        ends = sorted({0, *ends, len(ids)})
+        return [range(*word) for word in pairwise(ends)]
+
+    def _ends_word(self, index: int) -> bool:
+        return index == UNK_ID or self.tokens[index].endswith(_WORD_END)
 
     def missing(self, text: str) -> list[str]:
         """List the words of the text that the lexicon lacks."""

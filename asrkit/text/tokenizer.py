@@ -38,6 +38,14 @@ class Tokenizer(ABC):
         """Return the text of a label sequence; blank and `<sos/eos>` are dropped."""
 
     @abstractmethod
+    def word_spans(self, ids: Sequence[int]) -> list[range]:
+        """Return the positions of each word's labels in a label sequence, in order.
+
+        Decoding each word's labels gives the words of `decode(ids)`, and nothing for
+        labels that are no word. A label between words is in no span.
+        """
+
+    @abstractmethod
     def missing(self, text: str) -> list[str]:
         """List what the text has and the tokenizer lacks, sorted, each once.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from asrkit.cli.main import run
 from asrkit.data.demo_corpus import synthesize
-from asrkit.data.download import CORPORA, download_corpus
+from asrkit.data.download import CORPORA, download_corpus, download_lm_text
 from asrkit.data.librispeech import KINDS, find_parts, kind_of, prepare_part
 from asrkit.data.manifests import list_parts, manifest_path, write_part
 from asrkit.utils.files import atomic_write
@@ -34,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     corpus_dir = Path(args.corpus) if is_folder else work_dir / "corpus"
     if args.stage <= 0 <= args.stop_stage:
         _stage_0(args.corpus, corpus_dir, args.jobs)
+        if args.lm_text:
+            print(f"stage 0: text for a language model: {download_lm_text(work_dir)}")
     if args.stage <= 1 <= args.stop_stage:
         if args.corpus in CORPORA:
             corpus_dir /= "LibriSpeech"
@@ -116,6 +118,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="|".join([*NAMES, "DIR"]),
         help="demo: spoken by espeak-ng; mini, 100, 960: (Mini) LibriSpeech, to be "
         "downloaded; DIR: a folder in LibriSpeech layout",
+    )
+    parser.add_argument(
+        "--lm-text",
+        action="store_true",
+        help="also download LibriSpeech's text for language models (1.5 GB)",
     )
     parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR")
     parser.add_argument("--stage", type=int, default=0, metavar="N")

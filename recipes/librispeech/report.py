@@ -38,6 +38,7 @@ def main() -> int:
     places = {
         "decoded text": exp_dir / "decode" / "<method>" / "recogs-<set>.txt",
         "every error": exp_dir / "decode" / "<method>" / "errs-<set>.txt",
+        "in a browser": exp_dir / "decode" / "<method>" / "report.html",
         "data report": exp_dir / "data_report.txt",
         "logs": exp_dir / "log",
         "curves": f"tensorboard --logdir {exp_dir}",

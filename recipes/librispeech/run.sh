@@ -2,21 +2,24 @@
 # From nothing to a WER:
 #
 #   recipes/librispeech/run.sh [--corpus demo|mini|100|960|DIR] [--stage N]
-#                              [--stop-stage M] [--gpus N] [key=value ...]
+#                              [--stop-stage M] [--gpus N] [--lm NAME] [key=value ...]
 #
 #   --corpus      demo (the default): sentences spoken by espeak-ng, nothing to download;
 #                 mini, 100, 960: (Mini) LibriSpeech; DIR: a folder in LibriSpeech layout
 #   --stage, --stop-stage
 #                 0 download, 1 manifests, 2 features (stored if data.stored_features=true),
-#                 3 tokenizer, 4 train, 5 average, 6 decode, 7 report
+#                 3 tokenizer, 4 train, 5 average and language model (--lm), 6 decode,
+#                 7 report
 #   --gpus N      train on N GPUs with torchrun
+#   --lm NAME     train a language model, too: ngram, or a file of conf/lm, such as lstm
+#                 or transformer
 #   key=value     any setting, e.g. loss=ctc optim.lr=1e-3 exp_dir=exp/mine
 #
 # What is done is not done again: to go on after an interruption, run the same command.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-corpus=demo stage=0 stop_stage=7 gpus=1
+corpus=demo stage=0 stop_stage=7 gpus=1 lm=none
 overrides=()
 usage() { sed -n '2,/^set -euo/{/^set/d;s/^# \{0,1\}//;p;}' "$0"; }
 bad() {
@@ -29,16 +32,17 @@ while [ $# -gt 0 ]; do
         usage
         exit
         ;;
-    --corpus=* | --stage=* | --stop-stage=* | --stop_stage=* | --gpus=*)
+    --corpus=* | --stage=* | --stop-stage=* | --stop_stage=* | --gpus=* | --lm=*)
         set -- "${1%%=*}" "${1#*=}" "${@:2}"
         continue
         ;;
-    --corpus | --stage | --stop-stage | --stop_stage | --gpus)
+    --corpus | --stage | --stop-stage | --stop_stage | --gpus | --lm)
         [ $# -ge 2 ] || bad "$1 needs a value"
         case "$1" in
         --corpus) corpus="$2" ;;
         --stage) stage="$2" ;;
         --gpus) gpus="$2" ;;
+        --lm) lm="$2" ;;
         *) stop_stage="$2" ;;
         esac
         shift 2
@@ -54,6 +58,10 @@ done
 for number in "$stage" "$stop_stage" "$gpus"; do
     case "$number" in '' | *[!0-9]*) bad "'$number' is not a number" ;; esac
 done
+case "$lm" in
+none | ngram) ;;
+*) [ -f "conf/lm/$lm.yaml" ] || bad "--lm $lm: neither none, ngram nor in conf/lm" ;;
+esac
 
 . scripts/env.sh
 
@@ -71,10 +79,22 @@ while IFS= read -r line; do settings+=("$line"); done < <(
 )
 [ ${#settings[@]} -gt 2 ] || exit 2
 settings+=(${overrides[@]+"${overrides[@]}"})
-exp_dir=
+exp_dir='' manifests='' train_parts=''
 for setting in "${settings[@]}"; do
-    case "$setting" in exp_dir=*) exp_dir="${setting#*=}" ;; esac
+    case "$setting" in
+    exp_dir=*) exp_dir="${setting#*=}" ;;
+    data.manifests=*) manifests="${setting#*=}" ;;
+    data.train=*) train_parts="$(echo "${setting#*=}" | tr -d '[]' | tr ',' ' ')" ;;
+    esac
 done
+# Trains something on all GPUs.
+train() {
+    if [ "$gpus" -gt 1 ]; then
+        "$PYTHON" -m torch.distributed.run --standalone --nproc-per-node "$gpus" "$@"
+    else
+        "$PYTHON" "$@"
+    fi
+}
 
 if from_to 2 && [ ! -e "$exp_dir/train/done" ]; then
     say "stage 2: features"
@@ -86,12 +106,7 @@ if from_to 3 && [ ! -e "$exp_dir/train/done" ]; then
 fi
 if from_to 4; then
     say "stage 4: train (exp_dir $exp_dir)"
-    if [ "$gpus" -gt 1 ]; then
-        "$PYTHON" -m torch.distributed.run --standalone --nproc-per-node "$gpus" \
-            scripts/train.py "${settings[@]}"
-    else
-        "$PYTHON" scripts/train.py "${settings[@]}"
-    fi
+    train scripts/train.py "${settings[@]}"
 fi
 if from_to 5; then
     if [ "$exp_dir/average.pt" -nt "$exp_dir/train/done" ]; then
@@ -99,6 +114,21 @@ if from_to 5; then
     else
         say "stage 5: average"
         "$PYTHON" scripts/average.py --exp-dir "$exp_dir"
+    fi
+    if [ "$lm" = ngram ]; then
+        lang_dir="$("$PYTHON" scripts/tokenizer.py "${settings[@]}")"
+        if [ "$exp_dir/lm_ngram.arpa" -nt "$lang_dir/tokens.txt" ]; then
+            say "stage 5: already done, $exp_dir/lm_ngram.arpa"
+        else
+            say "stage 5: language model $exp_dir/lm_ngram.arpa"
+            # shellcheck disable=SC2086 # a word a part
+            "$PYTHON" scripts/train_ngram.py --manifests "$manifests" \
+                --sets $train_parts --lang-dir "$lang_dir" --order 3 \
+                --out "$exp_dir/lm_ngram.arpa"
+        fi
+    elif [ "$lm" != none ]; then
+        say "stage 5: language model $exp_dir/lm_$lm"
+        train scripts/train_lm.py "${settings[@]}" "lm=$lm"
     fi
 fi
 if from_to 6; then

@@ -57,6 +57,7 @@ def test_the_same_command_again_says_that_it_is_done(exp_dir, manifests):
     assert "stage train is done" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_done_stage_with_another_config_names_the_key(exp_dir, manifests):
     done = train(manifests, exp_dir, EPOCHS, "optim.matrix_lr=0.5")
     assert done.returncode == 2
@@ -87,7 +88,7 @@ def test_average_decode_score_and_transcribe(exp_dir, corpus):
     scored = run("scripts/score.py", recogs)
     assert f"%WER {results[0]['wer']:.2f}%" in scored.stdout + scored.stderr
     done = run(
-        "scripts/decode.py", "--exp-dir", exp_dir, "--sets", "dev", "test", "--",
+        "scripts/decode.py", "--exp-dir", exp_dir, "--sets", "dev", "test",
         "decode=ctc_greedy",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -101,6 +102,39 @@ def test_average_decode_score_and_transcribe(exp_dir, corpus):
     lines = recogs.read_text().splitlines()[1::2]
     for line, hyp in zip(done.stdout.splitlines(), lines, strict=True):
         assert str(line.split("\t")[1].split()) == hyp.split("hyp=")[1]
+
+
+@pytest.mark.slow
+def test_language_models_and_beams(exp_dir, manifests, tmp_path):
+    lm = tmp_path / "lm.arpa"
+    lang_dir = manifests.parent / "lang_char"
+    done = run(
+        "scripts/train_ngram.py", "--manifests", manifests, "--sets", "train",
+        "--lang-dir", lang_dir, "--order", 2, "--out", lm,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    decode = ["scripts/decode.py", "--exp-dir", exp_dir, "--sets", "test"]
+    decode += ["--method", "beam_search", "--beam", 4, "--nbest", 3, "--lm", lm]
+    done = run(*decode)
+    assert done.returncode == 0, done.stderr
+    assert "[test-beam_search_lm] %WER" in done.stderr
+    nbest = exp_dir / "decode" / "beam_search_lm" / "nbest-test.jsonl"
+    alone = nbest.read_text()
+    for line in map(json.loads, alone.splitlines()):
+        scores = [one["score"] for one in line["nbest"]]
+        assert len(scores) == 3
+        assert scores == sorted(scores, reverse=True)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = run(*decode, launcher=launcher)
+    assert done.returncode == 0, done.stderr
+    assert nbest.read_text() == alone
+    done = run("scripts/tune_decode.py", "--exp-dir", exp_dir, "--lm", lm, "--beam", 4)
+    assert done.returncode == 0, done.stderr
+    assert "settings tried" in done.stdout
+    assert (exp_dir / "decode" / "tune" / "tune.json").is_file()
+    command = done.stdout.splitlines()[-1].removeprefix("use: ").split()
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
@@ -137,8 +171,12 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path
     ("arguments", "message"),
     [
         (["loss=ful"], "Did you mean 'full'?"),
-        (["loss=ctc"], "choose decode=ctc_greedy"),
-        (["data.train=[train-9]"], "librispeech_cuts_train-9.jsonl.gz"),
+        pytest.param(["loss=ctc"], "choose decode=ctc_greedy", marks=pytest.mark.slow),
+        pytest.param(
+            ["data.train=[train-9]"],
+            "librispeech_cuts_train-9.jsonl.gz",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_mistake_gets_one_clear_message(manifests, tmp_path, arguments, message):

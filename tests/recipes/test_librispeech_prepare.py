@@ -139,3 +139,10 @@ def test_named_corpora(corpus, tmp_path, monkeypatch, capsys):
     (cut,) = load_cuts(tmp_path / corpus / "manifests", "dev")
     assert cut.recording.sources[0].source.startswith(str(tmp_path / corpus / "corpus"))
     assert "stage 1: manifests in" in capsys.readouterr().out
+
+
+def test_text_for_language_models_only_when_asked_for(run, tmp_path, monkeypatch):
+    text = tmp_path / "data" / "mine" / "text.gz"
+    monkeypatch.setattr(prepare, "download_lm_text", lambda folder: folder / "text.gz")
+    assert str(text) not in run()
+    assert str(text) in run("--lm-text", "--stop-stage", "0")

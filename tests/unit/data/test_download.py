@@ -10,7 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from asrkit.data import download as module
-from asrkit.data.download import CORPORA, PARTS, download, download_corpus, extract
+from asrkit.data.download import (
+    CORPORA,
+    PARTS,
+    download,
+    download_corpus,
+    download_lm_text,
+    extract,
+)
 from asrkit.utils.errors import InputError
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB
@@ -222,3 +229,15 @@ def test_log_lines(server, tmp_path, caplog, monkeypatch):
     lines = [message for message in caplog.messages if message.startswith("a.bin: ")]
     assert len(lines) == 10
     assert lines[-1] == "a.bin: 1 of 1 MB, 0 s left"
+
+
+def test_text_for_language_models(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "OPENSLR", server.url)
+    monkeypatch.setattr(module, "_LM_TEXT_SOURCE", (11, MD5))
+    server.break_after = [300_000]
+    target = download_lm_text(tmp_path)
+    assert target.read_bytes() == CONTENT
+    assert server.asked[0][0] == "/11/librispeech-lm-norm.txt.gz"
+    assert len(server.asked) == 2
+    assert download_lm_text(tmp_path) == target
+    assert len(server.asked) == 2

@@ -3,14 +3,17 @@
 import math
 import random
 
+import kaldialign
 import numpy as np
 import pytest
 
-from asrkit.decoding.scoring import GAP, Hypothesis, score
+from asrkit.decoding.bootstrap import Unit
+from asrkit.decoding.scoring import GAP, Hypothesis, normalized, score
+from asrkit.text.normalize import TextStyle
 from asrkit.utils.errors import InputError
 
 
-def edit_distance(ref: list[str], hyp: list[str]) -> int:
+def edit_distance(ref: list[str] | str, hyp: list[str] | str) -> int:
     """Levenshtein distance by the textbook table, one row at a time."""
     row = list(range(len(hyp) + 1))
     for i, ref_word in enumerate(ref, start=1):
@@ -45,15 +48,72 @@ def by_speaker(errors: list[int], speaker: str) -> list[Hypothesis]:
 
 
 def test_counts_equal_the_edit_distance():
-    hypotheses = random_set(200)
+    hypotheses = random_set(1000)
     result = score(hypotheses)
     assert result.errors == sum(edit_distance(h.ref, h.hyp) for h in hypotheses)
     assert result.errors == result.ins + result.dels + result.subs
     assert result.words == sum(len(h.ref) for h in hypotheses)
     assert result.ins - result.dels == sum(len(h.hyp) - len(h.ref) for h in hypotheses)
     assert result.wer == pytest.approx(100 * result.errors / result.words)
-    assert result.utterances == 200
+    assert result.utterances == 1000
     assert result.empty == sum(h.hyp == [] for h in hypotheses) > 0
+
+
+def test_counts_equal_kaldialigns():
+    hypotheses = random_set(1000)
+    result = score(hypotheses)
+    counts = [kaldialign.edit_distance(h.ref, h.hyp) for h in hypotheses]
+    for ours, theirs in (result.ins, "ins"), (result.dels, "del"), (result.subs, "sub"):
+        assert ours == sum(count[theirs] for count in counts)
+
+
+def test_rates_equal_jiwers():
+    jiwer = pytest.importorskip("jiwer")
+    hypotheses = [one for one in random_set(1200) if one.ref][:1000]
+    result = score(hypotheses)
+    refs = [" ".join(one.ref) for one in hypotheses]
+    hyps = [" ".join(one.hyp) for one in hypotheses]
+    assert len(refs) == 1000
+    assert result.wer == pytest.approx(100 * jiwer.wer(refs, hyps))
+    assert result.cer == pytest.approx(100 * jiwer.cer(refs, hyps))
+
+
+def test_character_errors_equal_the_edit_distance():
+    hypotheses = random_set(200)
+    texts = [(" ".join(h.ref), " ".join(h.hyp)) for h in hypotheses]
+    errors = sum(edit_distance(ref, hyp) for ref, hyp in texts)
+    characters = sum(len(ref) for ref, _ in texts)
+    assert score(hypotheses).cer == pytest.approx(100 * errors / characters)
+
+
+def test_each_alignment_counts_its_own_errors():
+    hypotheses = [
+        Hypothesis("u", ["a", "b"], ["b", "c"], "s", 1.5),
+        Hypothesis("v", ["a"], ["a", "b"]),
+    ]
+    first, second = score(hypotheses).alignments
+    assert (first.ins, first.dels, first.subs, first.words) in [
+        (1, 1, 0, 2),
+        (0, 0, 2, 2),
+    ]
+    assert (first.errors, first.speaker, first.duration) == (2, "s", 1.5)
+    assert (second.ins, second.errors, second.speaker) == (1, 1, None)
+
+
+def test_normalization_changes_both_sides():
+    texts = [
+        Hypothesis("u", ["It\u2019s", "mid-day."], ["its", "Mid", "day"], "s", 2.0)
+    ]
+    changed = normalized(texts, TextStyle.LIBRISPEECH)
+    expected = Hypothesis("u", ["IT'S", "MID", "DAY"], ["ITS", "MID", "DAY"], "s", 2.0)
+    assert changed == [expected]
+    spaced = [Hypothesis("u", ["NEW YORK"], ["NEW", "YORK"])]
+    assert normalized(spaced, TextStyle.NONE) == spaced
+
+
+def test_an_utterance_twice_is_refused():
+    with pytest.raises(InputError, match="utterance u is there twice"):
+        score([Hypothesis("u", ["a"], []), Hypothesis("u", ["a"], ["a"])])
 
 
 def test_alignments_hold_both_sides_in_order():
@@ -100,7 +160,9 @@ def test_speakers_are_drawn_when_there_are_more_than_five():
 def test_one_unknown_speaker_means_utterances_are_drawn():
     known = [one for n in range(8) for one in by_speaker([5 * (n % 2)] * 50, f"s{n}")]
     unknown = Hypothesis("u", ["a"], ["a"])
-    wide, narrow = score(known).ci95, score([*known, unknown]).ci95
+    by_speakers, by_utterances = score(known), score([*known, unknown])
+    assert (by_speakers.unit, by_utterances.unit) == (Unit.SPEAKERS, Unit.UTTERANCES)
+    wide, narrow = by_speakers.ci95, by_utterances.ci95
     assert wide[1] - wide[0] > 3 * (narrow[1] - narrow[0])
 
 

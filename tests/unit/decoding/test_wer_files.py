@@ -4,12 +4,11 @@ import json
 
 import pytest
 
+from asrkit.decoding.readers import read_decode, with_durations, with_speakers
 from asrkit.decoding.scoring import Hypothesis, score
 from asrkit.decoding.wer_files import (
     log_line,
-    read_recogs,
     read_results,
-    read_trn_pair,
     results_entry,
     update_results,
     write_decode_files,
@@ -68,6 +67,7 @@ def folder(tmp_path):
 def test_every_file_is_there(folder):
     assert sorted(path.name for path in folder.iterdir()) == [
         "errs-test.txt",
+        "groups-test.tsv",
         "recogs-test.txt",
         "test.hyp.trn",
         "test.ref.trn",
@@ -92,8 +92,8 @@ def test_recogs_lines(folder):
 
 def test_recogs_and_trn_read_back(folder):
     expected = sorted(HYPOTHESES, key=lambda one: one.id)
-    assert read_recogs(folder / "recogs-test.txt") == expected
-    trn = read_trn_pair(folder / "test.ref.trn", folder / "test.hyp.trn")
+    assert read_decode(folder / "recogs-test.txt") == expected
+    trn = read_decode(folder / "test.hyp.trn", folder / "test.ref.trn")
     assert trn == expected
 
 
@@ -113,56 +113,26 @@ def test_summary(folder):
 def test_words_with_odd_characters_survive(tmp_path):
     odd = [Hypothesis("a:b", ["é\u2028ß", "it's", '"q"', "[x]"], ["(n)", "*", "\\"])]
     write_decode_files(tmp_path, "s", "m", odd, score(odd))
-    assert read_recogs(tmp_path / "recogs-s.txt") == odd
+    assert read_decode(tmp_path / "recogs-s.txt") == odd
 
 
-def test_empty_words_of_other_tools_are_dropped(tmp_path):
-    path = tmp_path / "recogs.txt"
-    path.write_text("u:\tref=['A', '']\nu:\thyp=['', 'A']\n")
-    assert read_recogs(path) == [Hypothesis("u", ["A"], ["A"])]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("u ref=['A']\n", r"recogs\.txt:1: expected"),
-        ("u:\tref=['A']\n", r"recogs\.txt \(hyp\) lacks 1 of 1 utterances: u"),
-        ("u:\thyp=['A']\n", r"recogs\.txt \(ref\) lacks 1 of 1 utterances: u"),
-        ("u:\tref=[]\n\nu:\tref=[]\n", r"recogs\.txt:3: utterance u is there twice"),
-        ("u:\tref=[A]\n", r"recogs\.txt:1: '\[A\]' is not a list of words"),
-    ],
-)
-def test_bad_recogs(tmp_path, text, message):
-    path = tmp_path / "recogs.txt"
-    path.write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_recogs(path)
-
-
-def test_missing_recogs(tmp_path):
-    with pytest.raises(InputError, match=r"cannot read .*nothing\.txt"):
-        read_recogs(tmp_path / "nothing.txt")
-
-
-def test_trn_comments_and_bad_lines(tmp_path):
-    ref, hyp = tmp_path / "a.trn", tmp_path / "b.trn"
-    ref.write_text(";; made by hand\nA B (x_1)\nC (y)\n")
-    hyp.write_text("(x_1)\nC(y)\n")
-    assert read_trn_pair(ref, hyp) == [
-        Hypothesis("x_1", ["A", "B"], []),
-        Hypothesis("y", ["C"], ["C"]),
+def test_speakers_and_durations_read_back(tmp_path):
+    known = [
+        Hypothesis("u1", ["A"], ["A"], "Ann Lee", 1.25),
+        Hypothesis("u2", ["B"], [], "Bob", 2.0),
     ]
-    hyp.write_text("A B\n")
-    with pytest.raises(InputError, match=r"b\.trn:1: expected `WORD WORD \(id\)`"):
-        read_trn_pair(ref, hyp)
+    write_decode_files(tmp_path, "s", "m", known, score(known))
+    assert (tmp_path / "s.utt2spk").read_text() == "u1\tAnn Lee\nu2\tBob\n"
+    read = read_decode(tmp_path / "recogs-s.txt")
+    read = with_speakers(read, tmp_path / "s.utt2spk")
+    assert with_durations(read, tmp_path / "s.utt2dur") == known
 
 
-def test_missing_utterances_are_counted_and_some_listed(tmp_path):
-    ref, hyp = tmp_path / "a.trn", tmp_path / "b.trn"
-    ref.write_text("".join(f"A (u{i})\n" for i in range(9)))
-    hyp.write_text("A (u0)\n")
-    with pytest.raises(InputError, match=r"b\.trn lacks 8 of 9 .*u5 and others"):
-        read_trn_pair(ref, hyp)
+def test_groups(folder):
+    assert (folder / "groups-test.tsv").read_text().splitlines() == [
+        "aspect\tgroup\tutterances\twords\tins\tdel\tsub\tWER",
+        "words\t3-5\t3\t9\t2\t3\t1\t66.67",
+    ]
 
 
 def test_log_line():
@@ -171,6 +141,10 @@ def test_log_line():
     assert log_line("dev", "greedy", result) == line
     assert log_line("dev", "greedy", result, 123.4) == f"{line} RTFx 123"
     assert log_line("dev", "greedy", result, 0.52) == f"{line} RTFx 0.5"
+    expected = f"{line} RTFx 0.5 memory 813 MiB"
+    assert log_line("dev", "greedy", result, 0.52, 812.6) == expected
+    entry = results_entry("dev", "greedy", result, 0.52, 812.61)
+    assert entry["memory_mib"] == 812.6
 
 
 def test_results_replace_the_same_set_and_method_only(tmp_path):
@@ -191,6 +165,7 @@ def test_results_replace_the_same_set_and_method_only(tmp_path):
     ]
     entry = json.loads(path.read_text())[0]
     low, high = entry.pop("ci95")
+    assert entry.pop("cer") == pytest.approx(result.cer, abs=1e-4)
     assert low <= entry["wer"] <= high
     assert entry == {
         "set": "dev",
@@ -201,6 +176,7 @@ def test_results_replace_the_same_set_and_method_only(tmp_path):
         "ins": 2,
         "del": 3,
         "sub": 1,
+        "ci95_over": "utterances",
         "rtfx": 1.0,
         "utterances": 3,
         "empty": 1,

@@ -42,7 +42,8 @@ def make_batch(rows):
     return Batch(
         ids=[str(r) for r in rows], texts=[""] * len(rows), speakers=[None] * len(rows),
         signal=signal[rows, : int(lens[rows].max())], signal_lens=lens[rows],
-        tokens=tokens[rows, :width], token_lens=token_lens[rows], seconds=1.0,
+        tokens=tokens[rows, :width], token_lens=token_lens[rows],
+        durations=[0.5] * len(rows),
     )  # fmt: skip
 
 

@@ -116,6 +116,18 @@ def test_decode_drops_blank_and_end(icefall_model):
     assert tokenizer.decode([BLANK_ID, *ids[:2], BLANK_ID, *ids[2:], 1]) == "THE SEA"
 
 
+def test_words_begin_at_their_first_piece():
+    tokenizer = train()
+    pieces = ["▁THE", "▁SH", "<unk>", "P", "▁", "R", "O", "▁SEA"]
+    ids = [tokenizer.tokens.index(piece) for piece in pieces]
+    assert tokenizer.decode(ids) == "THE SH<unk>P RO SEA"
+    words = [range(0, 1), range(1, 4), range(4, 7), range(7, 8)]
+    assert tokenizer.word_spans(ids) == words
+    # A search may begin in the middle of a word.
+    assert tokenizer.word_spans(ids[2:4]) == [range(2)]
+    assert tokenizer.word_spans([]) == []
+
+
 def test_empty_text():
     tokenizer = train()
     assert tokenizer.encode(" ") == []

@@ -13,6 +13,20 @@ def test_tokens_ids_and_files_by_hand():
     assert tokenizer.decode([3, 7, 4, 3, 6, 7, 5, 3, 4]) == "A BAD CAB"
 
 
+@pytest.mark.parametrize(
+    ("pieces", "spans"),
+    [
+        ("AB▁C", [range(2), range(3, 4)]),
+        ("▁▁AB▁▁C▁", [range(2, 4), range(6, 7)]),
+        ("▁", []),
+        ("", []),
+    ],
+)
+def test_words_are_what_stands_between_spaces(pieces, spans):
+    tokenizer = CharTokenizerConfig().train(["AB C"])
+    assert tokenizer.word_spans([tokenizer.tokens.index(p) for p in pieces]) == spans
+
+
 @pytest.mark.parametrize("text", ["你好 世界", "नमस्ते दुनिया", "O'NEIL'S  1 2", ""])
 def test_round_trip(text):
     tokenizer = CharTokenizerConfig().train([text, "X"])

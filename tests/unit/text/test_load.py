@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from asrkit.text.bpe import BpeTokenizer, BpeTokenizerConfig
@@ -45,6 +47,19 @@ def test_unk_and_missing_agree(kind, tmp_path):
     for text in ["", "THE SEA", "SEA SEA", "ZOO", "THE SEA ZOO É", "<unk>"]:
         assert (2 in tokenizer.encode(text)) == bool(tokenizer.missing(text))
         assert not {0, 1} & set(tokenizer.encode(text))
+
+
+@pytest.mark.parametrize("kind", [BpeTokenizer, CharTokenizer, PhoneTokenizer])
+def test_any_labels_give_the_words_of_their_text(kind, tmp_path):
+    tokenizer = make_config(kind, tmp_path).train(TEXTS)
+    rng = random.Random(0)
+    for length in range(30):
+        ids = rng.choices(range(2, tokenizer.vocab_size), k=length)
+        spans = tokenizer.word_spans(ids)
+        words = [tokenizer.decode([ids[i] for i in span]) for span in spans]
+        assert [word for word in words if word] == tokenizer.decode(ids).split()
+        positions = [i for span in spans for i in span]
+        assert positions == sorted(set(positions))
 
 
 def test_folder_without_tokenizer_is_named(tmp_path):

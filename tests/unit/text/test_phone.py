@@ -70,6 +70,23 @@ def test_unk_ends_a_word(tokenizer):
     assert tokenizer.decode(ids) == "<unk> A"
 
 
+@pytest.mark.parametrize(
+    ("pieces", "spans"),
+    [
+        (["R", "EH", "D#", "AH#"], [range(3), range(3, 4)]),
+        (["AH#", "R", "EH"], [range(1), range(1, 3)]),
+        ([], []),
+    ],
+)
+def test_words_end_at_their_last_phone(tokenizer, pieces, spans):
+    assert tokenizer.word_spans(encode_by_hand(*pieces)) == spans
+
+
+def test_unk_is_the_end_of_a_span(tokenizer):
+    ids = [*encode_by_hand("B", "R"), UNK_ID, *encode_by_hand("AH#")]
+    assert tokenizer.word_spans(ids) == [range(3), range(3, 4)]
+
+
 def test_decode_drops_blank_and_end(tokenizer):
     r, eh, d = encode_by_hand("R", "EH", "D#")
     assert tokenizer.decode([0, r, 0, eh, d, 1]) == "RED"

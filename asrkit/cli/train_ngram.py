@@ -1,0 +1,154 @@
+"""`scripts/train_ngram.py`: an n-gram language model over a tokenizer's tokens."""
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from asrkit.cli.logs import start_logging
+from asrkit.data.batch import lengths, pad
+from asrkit.data.manifests import load_cuts
+from asrkit.models.arpa import write_arpa
+from asrkit.models.kneser_ney import train_kneser_ney
+from asrkit.models.ngram_lm import NgramLm
+from asrkit.text.load import load_tokenizer
+from asrkit.text.tokenizer import UNK_ID, Tokenizer
+from asrkit.utils.errors import InputError
+
+_AT_ONCE = 1 << 16  # tokens, padding included, whose probability is found in one go
+_EXAMPLES = 10  # of what the tokenizer lacks
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train, write the model and say how well it fits."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if (args.sets or args.dev_sets) and not args.manifests:
+        parser.error("--sets and --dev-sets need --manifests, the folder they are in")
+    if args.order < 1:
+        parser.error("--order must be at least 1")
+    start_logging(None, "train_ngram")
+    tokenizer = load_tokenizer(args.lang_dir)
+    texts = _texts(args.text, args.manifests, args.sets)
+    sentences = _tokenize("train", texts, tokenizer)
+    dev = None
+    if args.dev_text or args.dev_sets:
+        texts = _texts(args.dev_text, args.manifests, args.dev_sets)
+        dev = _tokenize("dev", texts, tokenizer)
+    table = train_kneser_ney(
+        sentences, tokenizer.vocab_size, order=args.order, min_counts=args.min_counts
+    )
+    for n, rows in enumerate(table.ngrams, start=1):
+        print(f"order {n}: {len(rows)} n-grams")
+    write_arpa(args.out, table, tokenizer.tokens)
+    print(f"wrote {args.out}")
+    if dev is not None:
+        value = perplexity(NgramLm(table, tokenizer.vocab_size), dev)
+        print(f"dev: perplexity {value:.4f} per token, sentence ends included")
+    return 0
+
+
+def perplexity(model: NgramLm, sentences: Sequence[Sequence[int]]) -> float:
+    """Return the perplexity per token; the end of a sentence counts as one."""
+    total = sum(
+        model.log_prob(pad(batch), lengths(batch)).double().sum().item()
+        for batch in _batches(sentences)
+    )
+    count = sum(len(sentence) + 1 for sentence in sentences)
+    return math.exp(-total / count)
+
+
+def _batches(sentences: Sequence[Sequence[int]]) -> Iterator[list[torch.Tensor]]:
+    """Yield sentences of about the same length together."""
+    rest = sorted((torch.tensor(sentence) for sentence in sentences), key=len)
+    while rest:
+        count = max(1, _AT_ONCE // (len(rest[-1]) + 1))
+        yield rest[-count:]
+        del rest[-count:]
+
+
+def _texts(
+    files: list[Path] | None, manifests: Path, sets: list[str] | None
+) -> Iterator[str]:
+    """Yield the lines of files, or the transcripts of sets."""
+    for path in files or []:
+        yield from _lines(path)
+    for part in sets or []:
+        for cut in load_cuts(manifests, part):
+            yield from (supervision.text or "" for supervision in cut.supervisions)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        # Editors of some systems put a byte order mark before the first line.
+        with path.open(encoding="utf-8-sig") as file:
+            yield from file
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); "
+            "unpack or convert it"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _tokenize(name: str, texts: Iterator[str], tokenizer: Tokenizer) -> list[list[int]]:
+    """Turn texts into token ids and say what there is of them."""
+    sentences: list[list[int]] = []
+    empty = unknown = 0
+    lacking: set[str] = set()
+    for text in texts:
+        sentence = tokenizer.encode(text.strip())
+        if not sentence:
+            empty += 1
+            continue
+        sentences.append(sentence)
+        if UNK_ID in sentence:
+            unknown += sentence.count(UNK_ID)
+            lacking.update(tokenizer.missing(text.strip()))
+    if not sentences:
+        raise InputError(f"{name}: there is no text, {empty} empty lines")
+    count = sum(map(len, sentences))
+    print(
+        f"{name}: {len(sentences)} sentences, {count} tokens, {unknown} of them <unk>, "
+        f"{empty} empty lines left out"
+    )
+    if lacking:
+        some = ", ".join(map(repr, sorted(lacking)[:_EXAMPLES]))
+        print(f"{name}: the tokenizer lacks {len(lacking)} symbols, such as {some}")
+    return sentences
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="train_ngram.py",
+        description="Train an n-gram language model over the tokens of a tokenizer, "
+        "with modified Kneser-Ney smoothing, and write it in ARPA format.",
+        epilog="example: train_ngram.py --manifests data/demo/manifests --sets train "
+        "--dev-sets dev --lang-dir data/demo/lang_bpe_70 --out data/demo/lm/3gram.arpa",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--text", nargs="+", type=Path, metavar="FILE", help="a sentence a line"
+    )
+    source.add_argument("--sets", nargs="+", metavar="SET", help="transcripts of sets")
+    dev = parser.add_mutually_exclusive_group()
+    dev.add_argument(
+        "--dev-text", nargs="+", type=Path, metavar="FILE", help="to measure perplexity"
+    )
+    dev.add_argument("--dev-sets", nargs="+", metavar="SET", help="the same, of sets")
+    add = parser.add_argument
+    add("--manifests", type=Path, metavar="DIR", help="where the sets are")
+    add("--lang-dir", type=Path, required=True, metavar="DIR", help="the tokenizer's")
+    add("--order", type=int, default=3, metavar="N", help="default: 3")
+    add(
+        "--min-counts",
+        type=int,
+        nargs="+",
+        metavar="COUNT",
+        help="one for each order, 1 first: leave out n-grams that come less often",
+    )
+    add("--out", type=Path, required=True, metavar="FILE", help=".arpa or .arpa.gz")
+    return parser

@@ -1,0 +1,204 @@
+"""The hypotheses of a beam, all utterances together."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from asrkit.decoding.fusion import Fusion, State, select
+from asrkit.decoding.search import Found, NBest
+from asrkit.decoding.trace import Trace
+from asrkit.models.asr_model import AsrModel
+
+_FACTOR = 6364136223846793005  # of the hash, an odd number
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """K hypotheses of B utterances; unused places have score -inf."""
+
+    score: Tensor
+    """(B, K)."""
+    facts: Tensor
+    """What is known about the labels, side by side so that one operation picks all of
+    it: key, before, last, node, and the context for the predictor; (B, K, 4 + C)."""
+    pred_proj: Tensor
+    """The predictor's projection after the labels, (B, K, J); for CTC J is 0."""
+
+    @classmethod
+    def start(cls, K: int, context: Tensor, pred_proj: Tensor) -> "Hypotheses":
+        """Return one empty hypothesis for each utterance.
+
+        Args:
+            K: Places.
+            context: (B, C).
+            pred_proj: After the context, (B, J).
+        """
+        B, device = len(context), context.device
+        score = torch.full((B, K), -torch.inf, device=device)
+        score[:, 0] = 0.0
+        places = torch.arange(K, device=device)
+        zeros = torch.zeros_like(places)
+        # Unused places need keys of their own.
+        facts = torch.stack([1 - places, zeros - K, zeros, zeros], dim=1)
+        context = context[:, None].expand(-1, K, -1)
+        return cls(
+            score,
+            torch.cat([facts.expand(B, -1, -1), context], dim=2),
+            pred_proj[:, None].expand(-1, K, -1),
+        )
+
+    @property
+    def key(self) -> Tensor:
+        """Hash of the labels, (B, K): equal for equal texts."""
+        return self.facts[..., 0]
+
+    @property
+    def before(self) -> Tensor:
+        """Hash of the labels without the last one, (B, K)."""
+        return self.facts[..., 1]
+
+    @property
+    def last(self) -> Tensor:
+        """Last label, 0 for none, (B, K)."""
+        return self.facts[..., 2]
+
+    @property
+    def node(self) -> Tensor:
+        """Place in the trace, (B, K)."""
+        return self.facts[..., 3]
+
+    def pick(
+        self, parents: Tensor, score: Tensor, utterances: Tensor | None = None
+    ) -> "Hypotheses":
+        """Pick hypotheses by their places, with new scores.
+
+        Args:
+            parents: Places, (B, K'), or (U, K') of some utterances.
+            score: Of the shape of `parents`.
+            utterances: Which ones, (U,); None for all.
+        """
+        if utterances is None:
+            utterances = torch.arange(len(parents), device=parents.device)
+        index = utterances[:, None], parents
+        return Hypotheses(score, self.facts[index], self.pred_proj[index])
+
+    def extend(self, labels: Tensor, node: Tensor) -> "Hypotheses":
+        """Append labels (B, K), where they are not 0; move to nodes (B, K)."""
+        key = self.key
+        new = [key * _FACTOR + labels, key, labels, node]
+        new += [*self.facts[..., 5:].unbind(-1), labels]
+        facts = torch.where((labels > 0)[..., None], _columns(new, self), self.facts)
+        facts[..., 3] = node
+        return replace(self, facts=facts)
+
+
+def _columns(columns: list[Tensor], like: Hypotheses) -> Tensor:
+    """Put facts side by side; CTC has no context."""
+    return torch.stack(columns[: like.facts.shape[2]], dim=-1)
+
+
+def merge(score: Tensor, key: Tensor) -> Tensor:
+    """Return scores (B, K) in which the best of equal keys stands for all of them.
+
+    It gets the log-sum of their scores; the others get -inf.
+    """
+    same = key[:, :, None] == key[:, None, :]
+    top = score.amax(dim=1, keepdim=True)
+    share = (score - top).exp()
+    total = (same.to(share.dtype) @ share[..., None])[..., 0].log() + top
+    # The first of the best among the same stands for them.
+    beaten = same & (score[:, None, :] > score[:, :, None])
+    earlier = same & (score[:, None, :] == score[:, :, None])
+    beaten |= earlier.tril(diagonal=-1)
+    return total.masked_fill(beaten.any(dim=2), -torch.inf)
+
+
+def same_text(hypotheses: Hypotheses, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Take out extensions by a label that give the text of another hypothesis.
+
+    Args:
+        hypotheses: K of each utterance, of different texts.
+        scores: Of appending each label, (B, K, V); becomes -inf where that text is
+            there already.
+
+    Returns:
+        The score with which an extension leads to each hypothesis's text, -inf if none
+        does, and the hypothesis that it extends; (B, K) each.
+    """
+    K = scores.shape[1]
+    same = hypotheses.before[:, None] == hypotheses.key[:, :, None]  # (B, from, to)
+    index = hypotheses.last[:, None].expand(-1, K, -1)
+    by_label = scores.gather(2, index).masked_fill(~same, -torch.inf)
+    # At most one is not -inf: hypotheses have different texts.
+    best, source = by_label.max(dim=1)
+    taken = torch.where(same, -torch.inf, 0.0).to(scores.dtype)
+    scores.scatter_add_(2, index, taken)
+    return best, source
+
+
+def pick_states(states: list[State], parents: Tensor, K: int) -> list[State]:
+    """Pick the scorers' states of hypotheses (B, K') out of B x K."""
+    first = K * torch.arange(len(parents), device=parents.device)
+    return select(states, (first[:, None] + parents).flatten())
+
+
+def begin(model: AsrModel, enc_out: Tensor, K: int) -> Hypotheses:
+    """Return empty hypotheses of a transducer for enc_out (B, T, D)."""
+    size = model.predictor.context_size
+    context = torch.zeros(len(enc_out), size, dtype=torch.int64, device=enc_out.device)
+    pred_proj = model.joiner.pred_proj(model.predictor.after(context))
+    return Hypotheses.start(K, context, pred_proj)
+
+
+def emit(
+    model: AsrModel, picked: Hypotheses, labels: Tensor, node: Tensor
+) -> Hypotheses:
+    """Append labels (B, K) to hypotheses just picked, where they are not 0."""
+    extended = picked.extend(labels, node)
+    rows = (labels > 0).nonzero(as_tuple=True)
+    pred_out = model.predictor.after(extended.facts[rows][:, 4:])
+    extended.pred_proj[rows] = model.joiner.pred_proj(pred_out)
+    return extended
+
+
+def join(
+    model: AsrModel, enc_proj: Tensor, hypotheses: Hypotheses, blank_penalty: float
+) -> Tensor:
+    """Return log-probabilities (B, K, V) of one frame, float32.
+
+    Args:
+        model: The recognizer.
+        enc_proj: The frame, (B, J).
+        hypotheses: K of each utterance.
+        blank_penalty: Taken from blank's logit.
+    """
+    logits = model.joiner(enc_proj[:, None], hypotheses.pred_proj).float()
+    if blank_penalty:
+        logits[..., 0] -= blank_penalty
+    return logits.log_softmax(dim=-1)
+
+
+def finish(
+    hypotheses: Hypotheses,
+    trace: Trace,
+    fusion: Fusion,
+    states: list[State],
+    nbest: int,
+) -> list[NBest]:
+    """Return each utterance's best hypotheses."""
+    score = hypotheses.score
+    if fusion:
+        score = score + fusion.final(states).view_as(score)
+    score, order = score.sort(dim=1, descending=True, stable=True)
+    score, order = score[:, :nbest], order[:, :nbest]
+    paths = iter(trace.unroll(hypotheses.node.gather(1, order)))
+    return [
+        [Found(*next(paths), total) for total in row][: max(1, _count(row))]
+        for row in score.tolist()
+    ]
+
+
+def _count(scores: list[float]) -> int:
+    """Count the hypotheses that are not unused places."""
+    return sum(score > float("-inf") for score in scores)

@@ -1,0 +1,69 @@
+"""A set's errors as text tables, for the terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from asrkit.decoding.breakdown import (
+    Aspect,
+    Group,
+    count_pairs,
+    group_by,
+    word_errors,
+)
+from asrkit.decoding.scoring import Score
+
+_TITLES = {
+    Aspect.SPEAKER: "speaker",
+    Aspect.DURATION: "duration",
+    Aspect.RATE: "words/second",
+    Aspect.WORDS: "words",
+}
+
+
+def summary_line(score: Score) -> str:
+    """Return what the log line does not say."""
+    return (
+        f"CER {score.cer:.2f} %, {score.empty} of {score.utterances} hypotheses empty, "
+        f"interval over {score.unit.value}"
+    )
+
+
+def detail_lines(score: Score, most: int = 10) -> Iterator[str]:
+    """Return tables of the groups and of the most frequent errors.
+
+    Args:
+        score: The errors of a set.
+        most: How many errors of a kind to list, and how many speakers.
+    """
+    for aspect, title in _TITLES.items():
+        groups = group_by(score, aspect)
+        if aspect is Aspect.SPEAKER and len(groups) > most:
+            groups = sorted(groups, key=lambda one: -(one.wer or 0.0))[:most]
+            title += " (worst)"
+        if groups:
+            yield ""
+            yield from _group_table(title, groups)
+    errors = word_errors(count_pairs(score.alignments))
+    subs = [(f"{ref} -> {hyp}", n) for (ref, hyp), n in errors.subs.most_common(most)]
+    for title, counts in (
+        ("substitutions", subs),
+        ("deletions", errors.dels.most_common(most)),
+        ("insertions", errors.ins.most_common(most)),
+    ):
+        if counts:
+            yield ""
+            yield f"most frequent {title}"
+            yield from (f"{count:7d}  {text}" for text, count in counts)
+
+
+def _group_table(title: str, groups: Sequence[Group]) -> Iterator[str]:
+    width = max(len(title), *(len(group.name) for group in groups))
+    yield (
+        f"{title:<{width}}  {'WER %':>7}  {'utts':>7}  {'words':>8}  "
+        f"{'ins':>6}  {'del':>6}  {'sub':>6}"
+    )
+    for one in groups:
+        wer = "-" if one.wer is None else f"{one.wer:.2f}"
+        yield (
+            f"{one.name:<{width}}  {wer:>7}  {one.utterances:>7}  {one.words:>8}  "
+            f"{one.ins:>6}  {one.dels:>6}  {one.subs:>6}"
+        )

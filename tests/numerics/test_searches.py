@@ -1,0 +1,262 @@
+"""Searches against the sum over all paths; batches change nothing."""
+
+import pytest
+import torch
+
+from asrkit.decoding.beam_search import BeamSearch
+from asrkit.decoding.biasing import PhraseBoost
+from asrkit.decoding.ctc_beam import CtcBeamSearch
+from asrkit.decoding.ctc_greedy import CtcGreedySearch
+from asrkit.decoding.fusion import Fusion, Scorer
+from asrkit.decoding.greedy import GreedySearch
+from asrkit.decoding.internal_lm import InternalLm
+from asrkit.decoding.modified_beam_search import ModifiedBeamSearch
+from tests.numerics.search_reference import (
+    ctc_texts,
+    greedy_text,
+    log_probs_after,
+    make_model,
+    transducer_texts,
+)
+
+V = 4
+WIDE = 400  # more than there are texts
+
+
+class Bigram(Scorer):
+    """A language model with random scores: of the next label after the last one."""
+
+    def __init__(self):
+        generator = torch.Generator().manual_seed(3)
+        self.table = torch.randn(V, V, generator=generator)
+        self.table[:, 0] = 0.0
+        self.end = torch.randn(V, generator=generator)
+
+    def start(self, count, device):
+        return (torch.zeros(count, dtype=torch.int64),)
+
+    def scores(self, state):
+        return self.table[state[0]]
+
+    def advance(self, state, labels):
+        return (torch.where(labels > 0, labels, state[0]),)
+
+    def final(self, state):
+        return self.end[state[0]]
+
+    def by_text(self, text, label):
+        last = text[-1] if text else 0
+        return float(self.end[last] if label is None else self.table[last, label])
+
+
+def encode(T, seed=1):
+    torch.manual_seed(seed)
+    return 2 * torch.randn(1, T, 8, dtype=torch.float64)
+
+
+def run(search, model, enc_out):
+    return search(model, enc_out, torch.tensor([enc_out.shape[1]]))[0]
+
+
+def assert_nbest(found, expected):
+    assert len(found) == min(len(expected), len(found))
+    for one, (text, score) in zip(found, expected, strict=False):
+        assert tuple(one.tokens) == text
+        assert one.score == pytest.approx(score, abs=1e-4)
+        assert len(one.frames) == len(one.confidences) == len(text)
+        assert one.frames == sorted(one.frames)
+        assert all(0 <= p <= 1 for p in one.confidences)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("scale", [0.0, 0.5])
+@pytest.mark.parametrize("blank_penalty", [0.0, 1.0])
+def test_a_wide_modified_beam_finds_the_best_texts_of_all(seed, scale, blank_penalty):
+    model, enc_out, lm = make_model(V, seed), encode(4), Bigram()
+    options = {"blank_penalty": blank_penalty}
+    expected = transducer_texts(
+        model, enc_out[0], 1, stays=False,
+        fused=lambda *at: scale * lm.by_text(*at), **options,
+    )  # fmt: skip
+    fusion = Fusion([(lm, scale)] if scale else [])
+    search = ModifiedBeamSearch(WIDE, 20, fusion=fusion, **options)
+    found = run(search, model, enc_out)
+    assert len(found) == 20
+    assert_nbest(found, expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("scale", [0.0, 0.5])
+def test_a_wide_beam_finds_the_best_texts_of_all(seed, scale):
+    model, enc_out, lm = make_model(3, seed), encode(3), Bigram()
+    expected = transducer_texts(
+        model, enc_out[0], 2, stays=True, fused=lambda *at: scale * lm.by_text(*at)
+    )
+    lm.table = lm.table[:, :3]
+    fusion = Fusion([(lm, scale)] if scale else [])
+    search = BeamSearch(WIDE, 20, max_symbols=2, fusion=fusion)
+    assert_nbest(run(search, model, enc_out), expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("blank_penalty", [0.0, 1.0])
+def test_a_wide_ctc_beam_finds_the_best_texts_of_all(seed, blank_penalty):
+    model, enc_out = make_model(V, seed), encode(5)
+    expected = ctc_texts(model, enc_out[0], blank_penalty)
+    search = CtcBeamSearch(WIDE, 20, blank_penalty=blank_penalty)
+    assert_nbest(run(search, model, enc_out), expected)
+
+
+@pytest.mark.parametrize("max_symbols", [1, 2, 10])
+@pytest.mark.parametrize("scale", [0.0, 0.5])
+@pytest.mark.parametrize("seed", range(3))
+def test_greedy_takes_the_best_arc(max_symbols, scale, seed):
+    model, enc_out, lm = make_model(V, seed), encode(20), Bigram()
+    fused = (lambda *at: scale * lm.by_text(*at)) if scale else None
+    text, frames, score = greedy_text(model, enc_out[0], max_symbols, fused)
+    fusion = Fusion([(lm, scale)] if scale else [])
+    (found,) = run(GreedySearch(max_symbols, fusion=fusion), model, enc_out)
+    assert (tuple(found.tokens), found.frames) == (text, frames)
+    assert found.score == pytest.approx(score, abs=1e-4)
+    if found.tokens:
+        here = log_probs_after(model, enc_out[0], text[:-1])[frames[-1], text[-1]]
+        assert found.confidences[-1] == pytest.approx(float(here.exp()), abs=1e-6)
+
+
+def test_greedy_of_nothing_but_blank_is_empty():
+    model = make_model(V)
+    with torch.no_grad():
+        model.joiner.output.bias[0] += 1000
+    found = GreedySearch(3)(model, encode(20).repeat(2, 1, 1), torch.tensor([20, 5]))
+    assert [nbest[0].tokens for nbest in found] == [[], []]
+
+
+def test_ctc_greedy_merges_repeats_and_drops_blank():
+    model = make_model(6)
+    path = torch.tensor(
+        [[0, 2, 2, 0, 2, 3, 3, 1, 0, 4], [5, 5, 0, 0, 1, 1, 1, 1, 1, 1]]
+    )
+    model.ctc_head = torch.nn.Identity()
+    logits = torch.nn.functional.one_hot(path, 6).float()
+    (first,), (second,) = CtcGreedySearch()(model, logits, torch.tensor([10, 4]))
+    assert (first.tokens, first.frames) == ([2, 2, 3, 1, 4], [1, 4, 5, 7, 9])
+    assert second.tokens == [5]
+    best = float(torch.tensor([1.0, 0, 0, 0, 0, 0]).log_softmax(dim=0)[0])
+    assert first.score == pytest.approx(10 * best, abs=1e-5)
+    assert second.score == pytest.approx(4 * best, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_modified_beam_of_one_is_greedy_with_one_label_a_frame(seed):
+    model, enc_out = make_model(V, seed), encode(30)
+    (greedy,) = run(GreedySearch(1), model, enc_out)
+    (beam,) = run(ModifiedBeamSearch(1), model, enc_out)
+    # After a label greedy asks the same frame again, the beam the next one.
+    text, t = (), 0
+    for t in range(30):
+        best = int(log_probs_after(model, enc_out[0], text)[t].argmax())
+        text = (*text, best) if best else text
+    assert tuple(beam.tokens) == text
+    assert beam.tokens == greedy.tokens
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        GreedySearch(3),
+        ModifiedBeamSearch(3, 3),
+        BeamSearch(3, 3),
+        CtcGreedySearch(),
+        CtcBeamSearch(3, 3),
+        GreedySearch(3, fusion=Fusion([(Bigram(), 0.3)])),
+        ModifiedBeamSearch(3, 3, fusion=Fusion([(Bigram(), 0.3)])),
+        BeamSearch(3, 3, fusion=Fusion([(Bigram(), 0.3)])),
+        CtcBeamSearch(3, 3, fusion=Fusion([(Bigram(), 0.3)])),
+    ],
+    ids=lambda search: type(search).__name__,
+)
+def test_a_result_does_not_depend_on_its_batch(search):
+    model = make_model(V)
+    lens = torch.tensor([12, 1, 30, 7, 0])
+    enc_out = encode(30).repeat(5, 1, 1)
+    enc_out += torch.arange(5)[:, None, None]
+    for b, T in enumerate(lens.tolist()):
+        enc_out[b, T:] = 1e4
+    together = search(model, enc_out, lens)
+    for b, T in enumerate(lens.tolist()):
+        alone = search(model, enc_out[b : b + 1, : max(T, 1)], lens[b : b + 1])[0]
+        for one, other in zip(together[b], alone, strict=True):
+            assert one.tokens == other.tokens
+            assert one.frames == other.frames
+            assert one.score == pytest.approx(other.score, abs=1e-5)
+    assert together[4][0].tokens == []
+
+
+def test_frames_are_those_of_the_best_path():
+    model, enc_out = make_model(V, 1), encode(6)
+    (found,) = run(ModifiedBeamSearch(50), model, enc_out)
+    # One label a frame: the best alignment of the text, by trying all.
+    import itertools
+
+    best = None
+    for frames in itertools.combinations(range(6), len(found.tokens)):
+        score, text = 0.0, ()
+        for t in range(6):
+            here = log_probs_after(model, enc_out[0], text)[t]
+            label = found.tokens[len(text)] if t in frames else 0
+            score += float(here[label])
+            text = (*text, label) if label else text
+        if best is None or score > best[0]:
+            best = score, list(frames)
+    assert found.frames == best[1]
+
+
+def test_the_internal_lm_sees_no_audio():
+    model = make_model(V).float()
+    lm = InternalLm(model)
+    state = lm.start(2, torch.device("cpu"))
+    state = lm.advance(state, torch.tensor([1, 3]))
+    state = lm.advance(state, torch.tensor([2, 0]))
+    scores = lm.scores(state)
+    silence = torch.zeros(1, 8)
+    for row, text in zip(scores, ([1, 2], [3]), strict=True):
+        joint = log_probs_after(model, silence, text)[0, 1:]
+        torch.testing.assert_close(row[1:], joint - joint.logsumexp(dim=0))
+        assert row[0] == 0
+
+
+def test_every_occurrence_of_a_phrase_is_rewarded():
+    generator = torch.Generator().manual_seed(0)
+    phrases = [[1, 2], [2, 3], [1, 2, 3, 1], [3], [2, 2, 1]]
+    boosts = [1.0, 2.0, 0.5, 0.25, 3.0]
+    boost = PhraseBoost(phrases, boosts, V)
+    texts = torch.randint(0, V, (50, 12), generator=generator)
+    state = boost.start(50, torch.device("cpu"))
+    total = torch.zeros(50)
+    for labels in texts.T:
+        total += boost.scores(state).gather(1, labels[:, None])[:, 0]
+        state = boost.advance(state, labels)
+    total += boost.final(state)
+    for row, found in zip(texts.tolist(), total.tolist(), strict=True):
+        text = [label for label in row if label]
+        expected = sum(
+            one * len(phrase)
+            for phrase, one in zip(phrases, boosts, strict=True)
+            for i in range(len(text))
+            if text[i : i + len(phrase)] == phrase
+        )
+        assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_boosted_phrase_is_found():
+    model, enc_out = make_model(V, 2), encode(10)
+    (plain,) = run(ModifiedBeamSearch(8), model, enc_out)
+    phrase = [3, 3, 2]
+    assert str(phrase)[1:-1] not in str(plain.tokens)
+    fusion = Fusion([(PhraseBoost([phrase], [20.0], V), 1.0)])
+    for search in (
+        ModifiedBeamSearch(8, fusion=fusion),
+        GreedySearch(2, fusion=fusion),
+    ):
+        (found,) = run(search, model, enc_out)
+        assert str(phrase)[1:-1] in str(found.tokens)

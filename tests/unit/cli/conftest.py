@@ -1,0 +1,85 @@
+"""A run with random weights, and recordings of noise."""
+
+import copy
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from asrkit.config import from_plain, to_plain
+from asrkit.pipeline.experiment import AVERAGE
+from asrkit.pipeline.recognizer import describe
+from asrkit.text.char import CharTokenizerConfig
+from asrkit.training.checkpoint import load_checkpoint, save_checkpoint
+from tests.unit.test_config import make
+
+TINY = [
+    "encoder=conformer_2m", "encoder.num_layers=1", "encoder.dim=8", "encoder.ff_dim=8",
+    "encoder.num_heads=2", "predictor.dim=8", "joiner.dim=8",
+    "decode.max_symbols=1",
+]  # fmt: skip
+
+
+def make_noise(seconds, rate):
+    """Return noise that grows loud and quiet."""
+    rng = np.random.default_rng(round(1000 * seconds))
+    times = np.arange(round(seconds * rate)) / rate
+    return (0.02 + 0.2 * np.sin(8 * times) ** 4) * rng.standard_normal(len(times))
+
+
+@pytest.fixture(scope="session")
+@torch.no_grad()
+def exp_dir(tmp_path_factory):
+    """Write a checkpoint of random weights, with about as many labels as blanks."""
+    folder = tmp_path_factory.mktemp("exp")
+    config = make(*TINY)
+    tokenizer = CharTokenizerConfig().train(["AB BA C"])
+    torch.manual_seed(0)
+    model = config.model.build(config.features.num_bins, tokenizer.vocab_size).eval()
+    model.set_feature_statistics(torch.zeros(80), torch.full((80,), 0.3))
+    audio = torch.from_numpy(make_noise(20.0, 16000)).float()[None]
+    feats, lens = config.features.build()(audio, torch.tensor([audio.shape[1]]))
+    enc_out, _ = model.encode(feats, lens)
+    pred_proj = model.joiner.pred_proj(model.predictor(torch.tensor([[]]).long()))
+    enc_proj = model.joiner.enc_proj(enc_out)
+    for output, logits in (
+        (model.ctc_head, model.ctc_head(enc_out)),
+        (model.joiner.output, model.joiner(enc_proj, pred_proj)),
+    ):
+        mean, std = logits.mean(dim=(0, 1)), logits.std(dim=(0, 1))
+        output.weight.div_(std[:, None] / 3)
+        output.bias.sub_(mean).div_(std / 3)
+        output.bias[0] += 3
+        output.bias[1:3] = -1000  # neither <sos/eos> nor <unk>
+    state = {f"model.{name}": weight for name, weight in model.state_dict().items()}
+    save_checkpoint(
+        {"average": state, **describe(to_plain(config), tokenizer)}, folder / AVERAGE
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def read_config(exp_dir):
+    """Return a `from_plain` that has read this run's configuration already."""
+    plain = load_checkpoint(exp_dir / AVERAGE)["config"]
+    config = from_plain(plain)
+
+    def read(again):
+        assert again == plain
+        return copy.deepcopy(config)
+
+    return read
+
+
+@pytest.fixture
+def make_wave(tmp_path):
+    """Return a function that writes noise into a file."""
+
+    def write(name, seconds, rate=16000):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, make_noise(seconds, rate), rate)
+        return path
+
+    return write
