@@ -23,6 +23,7 @@ from asrkit.data.text_store import open_text, store_text
 from asrkit.text.char import CharTokenizerConfig
 from asrkit.utils.errors import InputError
 
+CUT_GZIP = gzip.compress(b"ABC" * 99, mtime=0)[:20]
 SENTENCES = ["AB" * (1 + 7 * i % 13) + "C" * (i % 2) for i in range(60)]
 
 
