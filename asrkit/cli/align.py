@@ -18,8 +18,8 @@ from asrkit.data.manifests import load_cuts
 from asrkit.data.pieces import read_audio
 from asrkit.data.plan import plan_once
 from asrkit.decoding.search import Found
-from asrkit.decoding.transcript import Transcript
-from asrkit.decoding.words import find_words
+from asrkit.decoding.transcripts.transcript import Transcript
+from asrkit.decoding.transcripts.words import find_words
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.pipeline.recognizer import load_recognizer
 from asrkit.text.normalize import TextStyle, normalize_text

@@ -8,8 +8,8 @@ from torch import Tensor
 from asrkit.data.batch import Batch, lengths, pad
 from asrkit.data.features import Fbank, num_frames
 from asrkit.data.pieces import cut_pieces
-from asrkit.decoding.alignment import align_by_ctc, align_by_transducer
 from asrkit.decoding.search import Found
+from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
 from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.models.subsampling import FACTOR, subsampled_lens
 from asrkit.pipeline.config import Config

@@ -8,7 +8,7 @@ from asrkit.cli.logs import start_logging
 from asrkit.cli.overrides import apply_overrides
 from asrkit.config import from_plain
 from asrkit.data.manifests import load_cuts
-from asrkit.decoding.html_report import write_html_report
+from asrkit.decoding.scoring.html_report import write_html_report
 from asrkit.pipeline.decode import decode_set
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.pipeline.recognizer import load_recognizer

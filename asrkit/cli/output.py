@@ -5,8 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from asrkit.decoding.transcript import Transcript
-from asrkit.decoding.transcript_formats import FORMATS
+from asrkit.decoding.transcripts.formats import FORMATS
+from asrkit.decoding.transcripts.transcript import Transcript
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 

@@ -5,13 +5,18 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from asrkit.decoding.decode_formats import Format
-from asrkit.decoding.html_report import Decoded, write_html_report
-from asrkit.decoding.readers import read_decode, with_durations, with_speakers
-from asrkit.decoding.scoring import normalized, score
-from asrkit.decoding.significance import compare, comparison_line
-from asrkit.decoding.tables import detail_lines, summary_line
-from asrkit.decoding.wer_files import log_line, read_results, write_errs, write_groups
+from asrkit.decoding.scoring.formats import Format
+from asrkit.decoding.scoring.html_report import Decoded, write_html_report
+from asrkit.decoding.scoring.readers import read_decode, with_durations, with_speakers
+from asrkit.decoding.scoring.score import normalized, score
+from asrkit.decoding.scoring.significance import compare, comparison_line
+from asrkit.decoding.scoring.tables import detail_lines, summary_line
+from asrkit.decoding.scoring.wer_files import (
+    log_line,
+    read_results,
+    write_errs,
+    write_groups,
+)
 from asrkit.text.normalize import TextStyle
 
 

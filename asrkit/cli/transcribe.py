@@ -15,9 +15,9 @@ from asrkit.config import from_plain
 from asrkit.data.features import num_frames
 from asrkit.data.pieces import cut_pieces, read_audio
 from asrkit.decoding.search import Found, NBest
-from asrkit.decoding.transcript import Alternative, Piece, Transcript
-from asrkit.decoding.transcript_formats import FORMATS
-from asrkit.decoding.words import Word, find_words
+from asrkit.decoding.transcripts.formats import FORMATS
+from asrkit.decoding.transcripts.transcript import Alternative, Piece, Transcript
+from asrkit.decoding.transcripts.words import Word, find_words
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.pipeline.recognizer import Recognizer, load_recognizer
 from asrkit.training.distributed import choose_device

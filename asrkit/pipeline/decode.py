@@ -12,15 +12,15 @@ from lhotse import CutSet
 from asrkit.data.batch import Batch
 from asrkit.data.loader import make_loader
 from asrkit.data.plan import plan_once
-from asrkit.decoding.html_report import Decoded
-from asrkit.decoding.scoring import Hypothesis, score
-from asrkit.decoding.search import NBest
-from asrkit.decoding.wer_files import (
+from asrkit.decoding.scoring.html_report import Decoded
+from asrkit.decoding.scoring.score import Hypothesis, score
+from asrkit.decoding.scoring.wer_files import (
     log_line,
     results_entry,
     update_results,
     write_decode_files,
 )
+from asrkit.decoding.search import NBest
 from asrkit.pipeline.recognizer import Recognizer
 from asrkit.training.distributed import World
 from asrkit.training.tensorboard import peak_memory_gb

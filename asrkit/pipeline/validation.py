@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from asrkit.data.batch import Batch
-from asrkit.decoding.scoring import Hypothesis, score
+from asrkit.decoding.scoring.score import Hypothesis, score
 from asrkit.decoding.search import Search
 from asrkit.pipeline.decode import pair
 from asrkit.pipeline.picture import draw_emissions

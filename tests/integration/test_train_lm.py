@@ -85,13 +85,6 @@ def test_a_stopped_training_ends_with_the_same_weights(manifests, tmp_path, kind
             assert torch.equal(states[1][part][key], value), key
 
 
-def test_text_that_is_not_there_is_named(manifests, tmp_path):
-    done = train_lm(manifests, tmp_path, "lstm", "lm.text=[gone.txt]")
-    assert done.returncode == 2
-    assert "no text file gone.txt" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(manifests, tmp_path):
     settings = ["lm.num_updates=5", "lm.model.dropout=0", "lm.max_tokens=12"]

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from asrkit.cli.output import Output
-from asrkit.decoding.transcript import Transcript
-from asrkit.decoding.words import Word
+from asrkit.decoding.transcripts.transcript import Transcript
+from asrkit.decoding.transcripts.words import Word
 from asrkit.utils.errors import InputError
 
 ONE, TWO = (

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from asrkit.cli.score import main
-from asrkit.decoding.scoring import Hypothesis, score
-from asrkit.decoding.wer_files import (
+from asrkit.decoding.scoring.score import Hypothesis, score
+from asrkit.decoding.scoring.wer_files import (
     results_entry,
     update_results,
     write_decode_files,

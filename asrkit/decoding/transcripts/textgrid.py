@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from asrkit.decoding.transcript import Transcript
-from asrkit.decoding.words import Word
+from asrkit.decoding.transcripts.transcript import Transcript
+from asrkit.decoding.transcripts.words import Word
 
 Interval = tuple[float, float, str]
 """Start and end in seconds, and text."""

@@ -2,9 +2,9 @@
 
 import json
 
-from asrkit.decoding.transcript import Alternative, Piece, Transcript
-from asrkit.decoding.transcript_formats import FORMATS, to_ctm, to_json, to_text
-from asrkit.decoding.words import Word
+from asrkit.decoding.transcripts.formats import FORMATS, to_ctm, to_json, to_text
+from asrkit.decoding.transcripts.transcript import Alternative, Piece, Transcript
+from asrkit.decoding.transcripts.words import Word
 
 WORDS = [Word("SÜSS", 0.0400001, 0.1, 0.75), Word('"B"', 0.1, 1 / 3, 1.0)]
 ONE = Transcript(id="b", audio="x/b.wav", duration=1.0, text='SÜSS "B"', words=WORDS)

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from asrkit.decoding.breakdown import Aspect, count_pairs, group_by, word_errors
-from asrkit.decoding.scoring import Hypothesis, score
-from asrkit.decoding.tables import detail_lines, summary_line
+from asrkit.decoding.scoring.breakdown import Aspect, count_pairs, group_by, word_errors
+from asrkit.decoding.scoring.score import Hypothesis, score
+from asrkit.decoding.scoring.tables import detail_lines, summary_line
 
 SET = [
     Hypothesis("u1", ["a", "b"], ["a", "c"], "tom", 2.0),

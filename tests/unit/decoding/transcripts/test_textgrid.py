@@ -2,9 +2,9 @@
 
 import re
 
-from asrkit.decoding.textgrid import to_textgrid
-from asrkit.decoding.transcript import Transcript
-from asrkit.decoding.words import Word
+from asrkit.decoding.transcripts.textgrid import to_textgrid
+from asrkit.decoding.transcripts.transcript import Transcript
+from asrkit.decoding.transcripts.words import Word
 
 
 def parse(text):

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from asrkit.decoding.bootstrap import Unit, draw_sums, percent_interval, sum_by_unit
+from asrkit.decoding.scoring.bootstrap import (
+    Unit,
+    draw_sums,
+    percent_interval,
+    sum_by_unit,
+)
 
 RATE = 0.08
 

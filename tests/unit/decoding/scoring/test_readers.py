@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from asrkit.decoding.decode_formats import Format
-from asrkit.decoding.readers import read_decode, with_durations, with_speakers
-from asrkit.decoding.scoring import Hypothesis
+from asrkit.decoding.scoring.formats import Format
+from asrkit.decoding.scoring.readers import read_decode, with_durations, with_speakers
+from asrkit.decoding.scoring.score import Hypothesis
 from asrkit.utils.errors import InputError
 
 SET = [Hypothesis("u1", ["A", "B"], ["A"]), Hypothesis("u2", ["C"], [])]

@@ -7,7 +7,12 @@ from itertools import pairwise
 import kaldialign
 import numpy as np
 
-from asrkit.decoding.bootstrap import Unit, draw_sums, percent_interval, sum_by_unit
+from asrkit.decoding.scoring.bootstrap import (
+    Unit,
+    draw_sums,
+    percent_interval,
+    sum_by_unit,
+)
 from asrkit.text.normalize import TextStyle, normalize_text
 from asrkit.utils.errors import InputError
 

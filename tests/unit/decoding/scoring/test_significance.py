@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from asrkit.decoding.bootstrap import Unit
-from asrkit.decoding.scoring import Hypothesis, Score, score
-from asrkit.decoding.significance import compare, comparison_line, swap_test
+from asrkit.decoding.scoring.bootstrap import Unit
+from asrkit.decoding.scoring.score import Hypothesis, Score, score
+from asrkit.decoding.scoring.significance import compare, comparison_line, swap_test
 from asrkit.utils.errors import InputError
 
 

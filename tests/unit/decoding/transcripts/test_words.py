@@ -2,7 +2,7 @@
 
 import pytest
 
-from asrkit.decoding.words import Word, find_words
+from asrkit.decoding.transcripts.words import Word, find_words
 from asrkit.text.bpe import BpeTokenizerConfig
 from asrkit.text.char import CharTokenizer
 from asrkit.text.tokenizer import SPECIAL_PIECES

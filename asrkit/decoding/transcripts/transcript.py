@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from asrkit.decoding.words import Word
+from asrkit.decoding.transcripts.words import Word
 
 
 @dataclass(frozen=True)

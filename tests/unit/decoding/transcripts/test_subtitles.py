@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from asrkit.decoding.subtitles import make_cues, to_srt
-from asrkit.decoding.transcript import Transcript
-from asrkit.decoding.words import Word
+from asrkit.decoding.transcripts.subtitles import make_cues, to_srt
+from asrkit.decoding.transcripts.transcript import Transcript
+from asrkit.decoding.transcripts.words import Word
 
 BLOCK = re.compile(
     r"(\d+)\n(\d\d):(\d\d):(\d\d),(\d{3}) --> (\d\d):(\d\d):(\d\d),(\d{3})\n(.+)",

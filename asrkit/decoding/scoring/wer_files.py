@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asrkit.decoding.breakdown import Aspect, group_by
-from asrkit.decoding.error_report import error_report
-from asrkit.decoding.scoring import Hypothesis, Score
+from asrkit.decoding.scoring.breakdown import Aspect, group_by
+from asrkit.decoding.scoring.error_report import error_report
+from asrkit.decoding.scoring.score import Hypothesis, Score
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from asrkit.decoding.subtitles import to_srt
-from asrkit.decoding.textgrid import to_textgrid
-from asrkit.decoding.transcript import Transcript
-from asrkit.decoding.words import Word
+from asrkit.decoding.transcripts.subtitles import to_srt
+from asrkit.decoding.transcripts.textgrid import to_textgrid
+from asrkit.decoding.transcripts.transcript import Transcript
+from asrkit.decoding.transcripts.words import Word
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from asrkit.decoding.breakdown import (
+from asrkit.decoding.scoring.breakdown import (
     Aspect,
     WordErrors,
     count_pairs,
     group_by,
     word_errors,
 )
-from asrkit.decoding.scoring import GAP, Alignment, Score
-from asrkit.decoding.significance import compare
+from asrkit.decoding.scoring.score import GAP, Alignment, Score
+from asrkit.decoding.scoring.significance import compare
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
@@ -82,7 +82,7 @@ def write_html_report(
 
 
 def _read(name: str) -> str:
-    folder = resources.files("asrkit.decoding") / "report"
+    folder = resources.files("asrkit.decoding.scoring") / "report"
     return (folder / name).read_text(encoding="utf-8")
 
 

@@ -7,8 +7,8 @@ import kaldialign
 import numpy as np
 import pytest
 
-from asrkit.decoding.bootstrap import Unit
-from asrkit.decoding.scoring import GAP, Hypothesis, normalized, score
+from asrkit.decoding.scoring.bootstrap import Unit
+from asrkit.decoding.scoring.score import GAP, Hypothesis, normalized, score
 from asrkit.text.normalize import TextStyle
 from asrkit.utils.errors import InputError
 

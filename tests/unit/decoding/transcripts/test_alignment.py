@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 
-from asrkit.decoding import alignment
-from asrkit.decoding.alignment import align_by_ctc, align_by_transducer
+from asrkit.decoding.transcripts import alignment
+from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
 from asrkit.models.asr_model import ModelConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.models.joiner import JoinerConfig

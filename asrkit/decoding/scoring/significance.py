@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asrkit.decoding.bootstrap import (
+from asrkit.decoding.scoring.bootstrap import (
     DRAWS,
     Unit,
     draw_sums,
     percent_interval,
     sum_by_unit,
 )
-from asrkit.decoding.scoring import GAP, Alignment, Score
+from asrkit.decoding.scoring.score import GAP, Alignment, Score
 from asrkit.utils.errors import InputError
 
 SIGNIFICANT = 0.05

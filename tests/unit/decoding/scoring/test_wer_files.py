@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from asrkit.decoding.readers import read_decode, with_durations, with_speakers
-from asrkit.decoding.scoring import Hypothesis, score
-from asrkit.decoding.wer_files import (
+from asrkit.decoding.scoring.readers import read_decode, with_durations, with_speakers
+from asrkit.decoding.scoring.score import Hypothesis, score
+from asrkit.decoding.scoring.wer_files import (
     log_line,
     read_results,
     results_entry,

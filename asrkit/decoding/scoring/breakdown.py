@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from asrkit.decoding.scoring import GAP, Alignment, Score
+from asrkit.decoding.scoring.score import GAP, Alignment, Score
 
 _UNKNOWN = "unknown"
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from asrkit.decoding.decode_formats import (
+from asrkit.decoding.scoring.formats import (
     Format,
     Row,
     parse_line,
     parse_seconds,
     tell_format,
 )
-from asrkit.decoding.scoring import Hypothesis
+from asrkit.decoding.scoring.score import Hypothesis
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from asrkit.decoding.breakdown import (
+from asrkit.decoding.scoring.breakdown import (
     Aspect,
     Group,
     count_pairs,
     group_by,
     word_errors,
 )
-from asrkit.decoding.scoring import Score
+from asrkit.decoding.scoring.score import Score
 
 _TITLES = {
     Aspect.SPEAKER: "speaker",

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 
-from asrkit.decoding.breakdown import count_pairs, word_errors
-from asrkit.decoding.scoring import GAP, Score
+from asrkit.decoding.scoring.breakdown import count_pairs, word_errors
+from asrkit.decoding.scoring.score import GAP, Score
 
 
 def error_report(score: Score) -> Iterator[str]:

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from asrkit.decoding.html_report import Decoded, write_html_report
-from asrkit.decoding.scoring import Hypothesis, score
-from asrkit.decoding.significance import compare
+from asrkit.decoding.scoring.html_report import Decoded, write_html_report
+from asrkit.decoding.scoring.score import Hypothesis, score
+from asrkit.decoding.scoring.significance import compare
 from asrkit.utils.errors import InputError
 
 NASTY = [
