@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -53,12 +54,18 @@ class FusionConfig:
     def names(self) -> list[str]:
         """Name what is fused."""
         used = {
-            "lm": self.lm is not None,
+            "" if self.lm is None else lm_name(self.lm): self.lm is not None,
             "ilm": self.ilm_scale != 0,
             "lodr": self.lodr is not None,
             "phrases": self.phrases is not None,
         }
         return [name for name, is_used in used.items() if is_used]
+
+
+def lm_name(path: str) -> str:
+    """Name a language model by its file or folder: lm_lstm, lm_ngram."""
+    stem = Path(path).name.removesuffix(".gz").removesuffix(".arpa").removesuffix(".pt")
+    return stem if stem.startswith("lm") else f"lm_{stem}"
 
 
 class Fusion:

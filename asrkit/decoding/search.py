@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor
 
-from asrkit.decoding.fusion import NO_FUSION, Fusion, FusionConfig
+from asrkit.decoding.fusion import NO_FUSION, Fusion, FusionConfig, lm_name
 from asrkit.models.asr_model import AsrModel
 
 
@@ -56,8 +56,12 @@ class SearchConfig:
 
     @property
     def method(self) -> str:
-        """Name of the search with what is fused, for files and log lines."""
-        return "_".join([self.name, *self.fusion.names()])
+        """Name of the search and its settings, for files and log lines."""
+        return "_".join([self.name, *self.details()])
+
+    def details(self) -> list[str]:
+        """Return what tells results of this search from others of its name."""
+        return self.fusion.names()
 
     @property
     def keeps_nbest(self) -> bool:
@@ -87,10 +91,10 @@ class BeamConfig(SearchConfig):
         """Whether there are lists of several hypotheses to write."""
         return self.nbest > 1
 
-    @property
-    def method(self) -> str:
-        """Name of the search with what is fused and rescored."""
-        return super().method + ("_rescore" if self.rescore_lm else "")
+    def details(self) -> list[str]:
+        """Return the beam, what is fused, and what rescores."""
+        rescored = [] if self.rescore_lm is None else [f"re{lm_name(self.rescore_lm)}"]
+        return [str(self.beam), *super().details(), *rescored]
 
     def __post_init__(self) -> None:
         """Check the values."""

@@ -105,6 +105,10 @@ def load_recognizer(
         InputError: The file is missing, damaged or of another kind.
     """
     state = load_checkpoint(path)
+    if "encoder" not in state["config"]:
+        raise InputError(
+            f"{path} is a language model, not a recognizer; --lm {path} fuses it"
+        )
     config = read_config(state["config"])
     if change is not None:
         config = change(config)

@@ -11,8 +11,8 @@
 #                 3 tokenizer, 4 train, 5 average and language model (--lm), 6 decode,
 #                 7 report
 #   --gpus N      train on N GPUs with torchrun
-#   --lm NAME     train a language model, too: ngram, or a file of conf/lm, such as lstm
-#                 or transformer
+#   --lm NAME     train a language model, too, and decode with it: ngram, or a file of
+#                 conf/lm, such as lstm or transformer
 #   key=value     any setting, e.g. loss=ctc optim.lr=1e-3 exp_dir=exp/mine
 #
 # What is done is not done again: to go on after an interruption, run the same command.
@@ -137,6 +137,12 @@ if from_to 6; then
     else
         say "stage 6: decode"
         "$PYTHON" scripts/decode.py --exp-dir "$exp_dir"
+    fi
+    if [ "$lm" != none ]; then
+        model="$exp_dir/lm_$lm"
+        [ "$lm" != ngram ] || model="$model.arpa"
+        say "stage 6: decode with $model"
+        "$PYTHON" scripts/decode.py --exp-dir "$exp_dir" --method beam_search --lm "$model"
     fi
 fi
 if from_to 7; then

@@ -117,8 +117,8 @@ def test_language_models_and_beams(exp_dir, manifests, tmp_path):
     decode += ["--method", "beam_search", "--beam", 4, "--nbest", 3, "--lm", lm]
     done = run(*decode)
     assert done.returncode == 0, done.stderr
-    assert "[test-beam_search_lm] %WER" in done.stderr
-    nbest = exp_dir / "decode" / "beam_search_lm" / "nbest-test.jsonl"
+    assert "[test-beam_search_4_lm] %WER" in done.stderr
+    nbest = exp_dir / "decode" / "beam_search_4_lm" / "nbest-test.jsonl"
     alone = nbest.read_text()
     for line in map(json.loads, alone.splitlines()):
         scores = [one["score"] for one in line["nbest"]]

@@ -1,11 +1,11 @@
 """report.html as a real Chromium shows it."""
 
 import pytest
-from tests.unit.decoding.scoring.test_html_report import NASTY
 
 from asrkit.decoding.scoring.html_report import Decoded, write_html_report
 from asrkit.decoding.scoring.score import Hypothesis, score
 from tests.unit.decoding.scoring.chromium import Chromium, find_chromium
+from tests.unit.decoding.scoring.test_html_report import NASTY
 
 pytestmark = [
     pytest.mark.slow,
