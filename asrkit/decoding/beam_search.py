@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from asrkit.decoding.fusion import (
@@ -187,19 +188,18 @@ class BeamSearch:
             torch.cat([x.flatten(0, 1) for x in column])
             for column in zip(*fields, strict=True)
         )
-        # Where each utterance's hypotheses stand in those; place 0 if there are none.
-        table = first.rows.new_zeros(B, K * len(arrived))
-        exists = torch.zeros_like(table, dtype=torch.bool)
+        # Where each utterance's hypotheses stand in those; the last place is for none.
+        table = first.rows.new_full((B, K * len(arrived)), len(score))
+        places = torch.arange(len(score), device=score.device).view(-1, K)
         start = 0
         for i, one in enumerate(arrived):
-            count = K * len(one.rows)
-            own = torch.arange(start, start + count, device=table.device).view(-1, K)
-            table[one.rows, K * i : K * (i + 1)] = own
-            exists[one.rows, K * i : K * (i + 1)] = True
-            start += count
-        merged = merge(torch.where(exists, score[table], -torch.inf), facts[table, 0])
+            end = start + len(one.rows)
+            table[one.rows, K * i : K * (i + 1)] = places[start:end]
+            start = end
+        keys = F.pad(facts[:, 0], (0, 1))
+        merged = merge(F.pad(score, (0, 1), value=-torch.inf)[table], keys[table])
         best, place = merged.topk(K, dim=1)
-        chosen = table.gather(1, place)
+        chosen = table.gather(1, place).clamp(max=len(score) - 1)
         together = concatenate_states([one.states for one in arrived])
         return (
             Hypotheses(best, facts[chosen], pred_proj[chosen]),
