@@ -127,7 +127,7 @@ class FastBeamSearch:
         labels = self.k2.RaggedTensor(paths, best.labels).tolist()
         scores = self.k2.RaggedTensor(paths, best.scores).tolist()
         rows = zip(labels, scores, totals.tolist(), strict=True)
-        return [[_found(*row)] for row in rows]
+        return [[read_path(*row)] for row in rows]
 
     def _streams(self, model: AsrModel, enc_out: Tensor) -> Any:
         """Open a stream for each utterance."""
@@ -145,7 +145,7 @@ class FastBeamSearch:
         return k2.RnntDecodingStreams(streams, config)
 
 
-def _found(labels: list[int], scores: list[float], total: float) -> Found:
+def read_path(labels: list[int], scores: list[float], total: float) -> Found:
     """Read a path, an arc a frame: labels, 0 for blank, -1 at the end."""
     frames = [t for t, label in enumerate(labels) if label > 0]
     confidences = torch.tensor([scores[t] for t in frames]).clamp(max=0.0).exp()

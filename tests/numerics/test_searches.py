@@ -18,6 +18,7 @@ from tests.numerics.search_reference import (
     make_model,
     transducer_texts,
 )
+from tests.numerics.torchaudio_beam import torchaudio_beam
 
 V = 4
 WIDE = 400  # more than there are texts
@@ -260,3 +261,12 @@ def test_a_boosted_phrase_is_found():
     ):
         (found,) = run(search, model, enc_out)
         assert str(phrase)[1:-1] in str(found.tokens)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_torchaudio_finds_the_same(seed):
+    model, enc_out = make_model(6, seed), encode(12)
+    theirs = torchaudio_beam(model, enc_out[0], 4, max_symbols=3)
+    found = run(BeamSearch(4, 4, max_symbols=3), model, enc_out)
+    assert found[0].tokens == theirs[0][0]
+    assert found[0].score == pytest.approx(theirs[0][1], abs=0.05)
