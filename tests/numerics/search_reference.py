@@ -100,11 +100,11 @@ def ctc_texts(model, enc_out, blank_penalty=0.0):
     return all_texts(scores)
 
 
-def greedy_text(model, enc_out, max_symbols, fused=None):
+def greedy_text(model, enc_out, max_symbols, fused=None, blank_penalty=0.0):
     """Take the best arc, one after the other: (text, frames, score)."""
     text, frames, t, emitted, score = (), [], 0, 0, 0.0
     while t < len(enc_out):
-        here = log_probs_after(model, enc_out, text)[t].tolist()
+        here = log_probs_after(model, enc_out, text, blank_penalty)[t].tolist()
         if fused:
             here = [here[0], *(p + fused(text, k) for k, p in enumerate(here) if k)]
         best = max(range(len(here)), key=here.__getitem__)

@@ -108,19 +108,23 @@ def test_a_wide_ctc_beam_finds_the_best_texts_of_all(seed, blank_penalty):
     assert_nbest(run(search, model, enc_out), expected)
 
 
-@pytest.mark.parametrize("max_symbols", [1, 2, 10])
+@pytest.mark.parametrize(
+    ("max_symbols", "penalty"), [(1, 0.0), (2, 0.0), (10, 0.0), (2, 1.0)]
+)
 @pytest.mark.parametrize("scale", [0.0, 0.5])
 @pytest.mark.parametrize("seed", range(3))
-def test_greedy_takes_the_best_arc(max_symbols, scale, seed):
+def test_greedy_takes_the_best_arc(max_symbols, penalty, scale, seed):
     model, enc_out, lm = make_model(V, seed), encode(20), Bigram()
     fused = (lambda *at: scale * lm.by_text(*at)) if scale else None
-    text, frames, score = greedy_text(model, enc_out[0], max_symbols, fused)
+    text, frames, score = greedy_text(model, enc_out[0], max_symbols, fused, penalty)
     fusion = Fusion([(lm, scale)] if scale else [])
-    (found,) = run(GreedySearch(max_symbols, fusion=fusion), model, enc_out)
+    search = GreedySearch(max_symbols, blank_penalty=penalty, fusion=fusion)
+    (found,) = run(search, model, enc_out)
     assert (tuple(found.tokens), found.frames) == (text, frames)
     assert found.score == pytest.approx(score, abs=1e-4)
     if found.tokens:
-        here = log_probs_after(model, enc_out[0], text[:-1])[frames[-1], text[-1]]
+        here = log_probs_after(model, enc_out[0], text[:-1], penalty)
+        here = here[frames[-1], text[-1]]
         assert found.confidences[-1] == pytest.approx(float(here.exp()), abs=1e-6)
 
 
