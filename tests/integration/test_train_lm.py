@@ -36,6 +36,7 @@ def scalars(folder):
     }
 
 
+@pytest.mark.slow
 def test_train_again_and_load(manifests, tmp_path):
     text = tmp_path / "more.txt"
     text.write_text("A B C\nC C A\n")

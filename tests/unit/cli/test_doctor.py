@@ -32,7 +32,6 @@ def test_healthy_part(name):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_every_part_that_dev_installs_works():
     broken = [
         (part.name, finding.detail)
