@@ -21,7 +21,7 @@ from asrkit.decoding.hypotheses import (
     join,
     merge,
 )
-from asrkit.decoding.search import BeamConfig, NBest
+from asrkit.decoding.search import Beam, BeamConfig, NBest
 from asrkit.decoding.trace import Trace
 from asrkit.models.asr_model import AsrModel
 
@@ -66,7 +66,7 @@ class _Arrived:
     states: list[State]
 
 
-class BeamSearch:
+class BeamSearch(Beam):
     """Sums the paths of the regular topology that lead to each text in the beam.
 
     In a frame, hypotheses emit labels one after the other; after every number of labels
@@ -75,7 +75,7 @@ class BeamSearch:
     that has arrived goes no further.
 
     Args:
-        beam: Hypotheses that are kept, K.
+        beam: As the rest, see `Beam`.
         nbest: Hypotheses that are returned.
         max_symbols: Most labels that one frame may emit.
         blank_penalty: Taken from blank's logit.
@@ -91,11 +91,8 @@ class BeamSearch:
         blank_penalty: float = 0.0,
         fusion: Fusion = NO_FUSION,
     ) -> None:
-        self.beam = beam
-        self.nbest = nbest
+        super().__init__(beam, nbest, blank_penalty=blank_penalty, fusion=fusion)
         self.max_symbols = max_symbols
-        self.blank_penalty = blank_penalty
-        self.fusion = fusion
 
     @torch.inference_mode()
     def __call__(

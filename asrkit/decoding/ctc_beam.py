@@ -7,7 +7,7 @@ from torch import Tensor
 
 from asrkit.decoding.fusion import NO_FUSION, Fusion, State
 from asrkit.decoding.hypotheses import Hypotheses, finish, pick_states, same_text
-from asrkit.decoding.search import BeamConfig, NBest
+from asrkit.decoding.search import Beam, BeamConfig, NBest
 from asrkit.decoding.trace import Trace
 from asrkit.models.asr_model import AsrModel
 
@@ -43,28 +43,8 @@ class _Ends:
         return _Ends(self.blank.gather(1, parents), self.label.gather(1, parents))
 
 
-class CtcBeamSearch:
-    """Sums the CTC paths that lead to each text in the beam.
-
-    Args:
-        beam: Hypotheses that are kept, K.
-        nbest: Hypotheses that are returned.
-        blank_penalty: Taken from blank's logit.
-        fusion: Added to the scores of labels.
-    """
-
-    def __init__(
-        self,
-        beam: int,
-        nbest: int = 1,
-        *,
-        blank_penalty: float = 0.0,
-        fusion: Fusion = NO_FUSION,
-    ) -> None:
-        self.beam = beam
-        self.nbest = nbest
-        self.blank_penalty = blank_penalty
-        self.fusion = fusion
+class CtcBeamSearch(Beam):
+    """Sums the CTC paths that lead to each text in the beam."""
 
     @torch.inference_mode()
     def __call__(

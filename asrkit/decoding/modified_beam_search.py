@@ -15,7 +15,7 @@ from asrkit.decoding.hypotheses import (
     pick_states,
     same_text,
 )
-from asrkit.decoding.search import BeamConfig, NBest
+from asrkit.decoding.search import Beam, BeamConfig, NBest
 from asrkit.decoding.trace import Trace
 from asrkit.models.asr_model import AsrModel
 
@@ -34,33 +34,14 @@ class ModifiedBeamSearchConfig(BeamConfig):
         )
 
 
-class ModifiedBeamSearch:
+class ModifiedBeamSearch(Beam):
     """Sums the paths of the monotonic topology that lead to each text in the beam.
 
     Every frame, each hypothesis emits blank or a label. Two paths to one text are the
     text itself with blank, and the text before with the last label: they are added
     before the best are taken. Searches the paths that loss.topology=MONOTONIC trains;
     models of the regular topology rarely emit two labels in a frame of 40 ms either.
-
-    Args:
-        beam: Hypotheses that are kept, K.
-        nbest: Hypotheses that are returned.
-        blank_penalty: Taken from blank's logit.
-        fusion: Added to the scores of labels.
     """
-
-    def __init__(
-        self,
-        beam: int,
-        nbest: int = 1,
-        *,
-        blank_penalty: float = 0.0,
-        fusion: Fusion = NO_FUSION,
-    ) -> None:
-        self.beam = beam
-        self.nbest = nbest
-        self.blank_penalty = blank_penalty
-        self.fusion = fusion
 
     @torch.inference_mode()
     def __call__(

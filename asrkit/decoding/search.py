@@ -108,3 +108,27 @@ class BeamConfig(SearchConfig):
                 f"decode.nbest is {self.nbest} and decode.beam {self.beam}: "
                 "1 <= nbest <= beam has to hold"
             )
+
+
+class Beam:
+    """What all beam searches have.
+
+    Args:
+        beam: Hypotheses that are kept, K.
+        nbest: Hypotheses that are returned.
+        blank_penalty: Taken from blank's logit.
+        fusion: Added to the scores of labels.
+    """
+
+    def __init__(
+        self,
+        beam: int,
+        nbest: int = 1,
+        *,
+        blank_penalty: float = 0.0,
+        fusion: Fusion = NO_FUSION,
+    ) -> None:
+        self.beam = beam
+        self.nbest = nbest
+        self.blank_penalty = blank_penalty
+        self.fusion = fusion
