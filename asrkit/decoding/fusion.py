@@ -48,7 +48,7 @@ class FusionConfig:
     """Weight of that bigram."""
     phrases: str | None = None
     """File of phrases to look out for, one a line, optionally a tab and a boost."""
-    phrase_boost: float = 1.5
+    phrase_boost: float = 0.5
     """Log-score that each token of a phrase gets."""
 
     def names(self) -> list[str]:
