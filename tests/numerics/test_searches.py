@@ -170,7 +170,7 @@ def test_a_modified_beam_of_one_is_greedy_with_one_label_a_frame(seed):
     [
         GreedySearch(3),
         ModifiedBeamSearch(3, 3),
-        BeamSearch(3, 3),
+        BeamSearch(3, 3, max_symbols=3),
         CtcGreedySearch(),
         CtcBeamSearch(3, 3),
         GreedySearch(3, fusion=Fusion([(Bigram(), 0.3)])),
