@@ -11,10 +11,9 @@ from asrkit.decoding.fusion import Fusion, FusionConfig, Scorer
 from asrkit.decoding.internal_lm import InternalLm
 from asrkit.decoding.rescoring import RescoringSearch
 from asrkit.decoding.search import BeamConfig, Search, SearchConfig
-from asrkit.models.arpa import read_arpa
 from asrkit.models.asr_model import AsrModel
 from asrkit.models.language_model import LanguageModel
-from asrkit.models.ngram_lm import NgramLm
+from asrkit.models.ngram_lm import NgramLm, load_ngram_lm
 from asrkit.pipeline.lm import load_lm
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.utils.errors import InputError
@@ -73,8 +72,7 @@ def open_lm(
 ) -> NgramLm | LanguageModel:
     """Load an n-gram (*.arpa, *.arpa.gz) or a neural model's checkpoint or folder."""
     if path.removesuffix(".gz").endswith(".arpa"):
-        table = read_arpa(Path(path), tokenizer.tokens)
-        return NgramLm(table, tokenizer.vocab_size).to(device)
+        return load_ngram_lm(Path(path), tokenizer.tokens).to(device)
     return load_lm(Path(path), device, tokenizer=tokenizer, read_config=read_config)
 
 
