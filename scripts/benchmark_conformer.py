@@ -40,7 +40,7 @@ class Ours(nn.Module):
 
     def forward(self, x: Tensor, lens: Tensor) -> Tensor:
         """Encode (B, T, D)."""
-        return self.conformer.encode_frames(x, lens)
+        return list(self.conformer.encode_frames(x, lens))[-1]
 
 
 class Theirs(nn.Module):

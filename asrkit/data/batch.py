@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 from torch import Tensor
 
+from asrkit.data.nbest import NBestLists
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.utils.errors import InputError
 
@@ -31,6 +33,10 @@ class Batch:
     """(B,), int64."""
     durations: list[float]
     """Seconds of audio of each utterance."""
+    alignment: Tensor | None = None
+    """Label of every encoder frame, 0 for none, (B, T), int64."""
+    nbest: NBestLists | None = None
+    """Hypotheses of each utterance."""
 
     @property
     def seconds(self) -> float:
@@ -44,15 +50,17 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Move the tensors; pinned memory goes over without waiting."""
-        return Batch(
-            ids=self.ids,
-            texts=self.texts,
-            speakers=self.speakers,
+        alignment, nbest = self.alignment, self.nbest
+        return dataclasses.replace(
+            self,
             signal=self.signal.to(device, non_blocking=True),
             signal_lens=self.signal_lens.to(device, non_blocking=True),
             tokens=self.tokens.to(device, non_blocking=True),
             token_lens=self.token_lens.to(device, non_blocking=True),
-            durations=self.durations,
+            alignment=alignment
+            if alignment is None
+            else alignment.to(device, non_blocking=True),
+            nbest=nbest if nbest is None else nbest.to(device),
         )
 
     def split(self, count: int) -> tuple["Batch", "Batch"]:
@@ -60,8 +68,8 @@ class Batch:
         parts = slice(None, count), slice(count, None)
         fields = dataclasses.fields(self)
         left, right = (
-            Batch(**{field.name: getattr(self, field.name)[part] for field in fields})
-            for part in parts
+            Batch(**{f.name: _rows(getattr(self, f.name), part) for f in fields})
+            for part in (slice(None, count), slice(count, None))
         )
         return left, right
 
@@ -69,6 +77,11 @@ class Batch:
         """Put the signal where a GPU can fetch it; called by torch's DataLoader."""
         self.signal = self.signal.pin_memory()
         return self
+
+
+def _rows(value: Any, rows: slice) -> Any:
+    """Return some utterances' part of a field, which may be missing."""
+    return None if value is None else value[rows]
 
 
 def collate(

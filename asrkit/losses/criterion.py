@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from asrkit.data.nbest import NBestLists
 from asrkit.models.asr_model import AsrModel
 from asrkit.utils.loss_output import LossOutput
 
@@ -34,6 +35,15 @@ class Encoded:
     """(B, U), int64."""
     token_lens: Tensor
     """(B,), int64."""
+    layers: list[Tensor] = field(default_factory=list)
+    """What each block of the encoder gave, (B, T, D) each; the last is enc_out."""
+    alignment: Tensor | None = None
+    """Label of every frame, 0 for none, (B, T), int64."""
+    carried: Tensor | None = None
+    """Labels before the first frame, (B, C), int64: of a piece of an utterance; None
+    where utterances are whole."""
+    nbest: NBestLists | None = None
+    """Hypotheses of each utterance."""
 
     @property
     def targets(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -89,10 +89,26 @@ class AsrModel(nn.Module):
         Returns:
             enc_out (B, T, D) and enc_lens (B,), int64.
         """
+        return self.encoder(self._prepare(feats, feat_lens, augment), feat_lens)
+
+    def encode_layers(
+        self,
+        feats: Tensor,
+        feat_lens: Tensor,
+        augment: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> tuple[list[Tensor], Tensor]:
+        """Do the same, but return what each of the encoder's blocks gave."""
+        return self.encoder.layers(self._prepare(feats, feat_lens, augment), feat_lens)
+
+    def _prepare(
+        self,
+        feats: Tensor,
+        feat_lens: Tensor,
+        augment: Callable[[Tensor, Tensor], Tensor] | None,
+    ) -> Tensor:
+        """Normalize and augment features."""
         feats = self.normalize(feats)
-        if augment is not None:
-            feats = augment(feats, feat_lens)
-        return self.encoder(feats, feat_lens)
+        return feats if augment is None else augment(feats, feat_lens)
 
     def ctc_log_probs(self, enc_out: Tensor) -> Tensor:
         """Map enc_out (B, T, D) to the CTC head's log-probabilities (B, T, V)."""

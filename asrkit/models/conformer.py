@@ -1,5 +1,7 @@
 """The conformer encoder (Gulati et al., 2020)."""
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -116,10 +118,17 @@ class Conformer(nn.Module):
             past enc_lens are undefined.
         """
         x, enc_lens = self.subsampling(feats, feat_lens)
-        return self.encode_frames(self.dropout(x), enc_lens), enc_lens
+        # Only the last one is kept: in decoding nothing else holds the others.
+        last = deque(self.encode_frames(self.dropout(x), enc_lens), maxlen=1)
+        return last[0], enc_lens
 
-    def encode_frames(self, x: Tensor, enc_lens: Tensor) -> Tensor:
-        """Run the blocks on subsampled frames x (B, T, D) of enc_lens (B,)."""
+    def layers(self, feats: Tensor, feat_lens: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Encode; return what each block gave, (B, T, D) each, and enc_lens (B,)."""
+        x, enc_lens = self.subsampling(feats, feat_lens)
+        return list(self.encode_frames(self.dropout(x), enc_lens)), enc_lens
+
+    def encode_frames(self, x: Tensor, enc_lens: Tensor) -> Iterator[Tensor]:
+        """Run the blocks on subsampled frames x (B, T, D) of enc_lens (B,), in turn."""
         pad_mask = make_pad_mask(enc_lens, x.shape[1])
         positions = self.attention_class.encode_positions(
             x.shape[1], self.position_dim, like=x
@@ -128,7 +137,7 @@ class Conformer(nn.Module):
         frame_mask = ~pad_mask[:, None, :, None]
         for block in self.blocks:
             x = block(x, positions, attn_mask, frame_mask)
-        return x
+            yield x
 
 
 class ConformerBlock(nn.Module):

@@ -17,6 +17,10 @@ class Encoder(Protocol):
         """Map feats (B, T_in, F) and feat_lens (B,) to (B, T, D) and (B,)."""
         ...
 
+    def layers(self, feats: Tensor, feat_lens: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Do the same, but return what each block gave; the last is the output."""
+        ...
+
 
 @dataclass(kw_only=True)
 class EncoderConfig:
