@@ -25,23 +25,37 @@ from asrkit.decoding.modified_beam_search import ModifiedBeamSearchConfig
 from asrkit.losses.ctc import CtcLossConfig
 from asrkit.losses.full import FullLossConfig
 from asrkit.losses.fused import FusedLossConfig
+from asrkit.losses.mbr import MbrLossConfig
+from asrkit.losses.mwer import MwerLossConfig
 from asrkit.losses.pruned import PrunedLossConfig
 from asrkit.losses.sample_wise import SampleWiseLossConfig
 from asrkit.losses.sampled import SampledLossConfig
+from asrkit.losses.viterbi import ViterbiLossConfig
 from asrkit.models.conformer import ConformerConfig
+from asrkit.models.feed_forward_predictor import FeedForwardPredictorConfig
 from asrkit.models.joiner import JoinerConfig
 from asrkit.models.lstm_lm import LstmLmConfig
 from asrkit.models.predictor import PredictorConfig
 from asrkit.models.transformer_lm import TransformerLmConfig
+from asrkit.pipeline.align_stage import AlignStageConfig
+from asrkit.pipeline.average_stage import AverageStageConfig
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.lm_config import LmConfig
+from asrkit.pipeline.nbest_stage import NBestStageConfig
 from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig
 from asrkit.text.bpe import BpeTokenizerConfig
 from asrkit.text.char import CharTokenizerConfig
 from asrkit.text.phone import PhoneTokenizerConfig
 from asrkit.training.muon import MuonConfig
-from asrkit.training.optim import AdamWConfig
-from asrkit.training.schedule import ConstantConfig, OneCycleConfig, TriangleConfig
+from asrkit.training.optim import AdamWConfig, NAdamConfig, RAdamConfig
+from asrkit.training.scaled_adam import ScaledAdamConfig
+from asrkit.training.schedule import (
+    ConstantConfig,
+    ConstantThenDecayConfig,
+    EdenConfig,
+    OneCycleConfig,
+    TriangleConfig,
+)
 from asrkit.training.trainer import TrainerConfig
 from asrkit.utils.errors import InputError
 
@@ -51,7 +65,7 @@ COMPONENTS: dict[str, list[type]] = {
     "features": [FeaturesConfig],
     "augment": [AugmentConfig],
     "encoder": [ConformerConfig],
-    "predictor": [PredictorConfig],
+    "predictor": [PredictorConfig, FeedForwardPredictorConfig],
     "joiner": [JoinerConfig],
     "loss": [
         FusedLossConfig,
@@ -60,11 +74,25 @@ COMPONENTS: dict[str, list[type]] = {
         PrunedLossConfig,
         SampledLossConfig,
         CtcLossConfig,
+        ViterbiLossConfig,
+        MbrLossConfig,
+        MwerLossConfig,
     ],
-    "optim": [AdamWConfig, MuonConfig],
-    "schedule": [OneCycleConfig, TriangleConfig, ConstantConfig],
+    "optim": [AdamWConfig, NAdamConfig, RAdamConfig, MuonConfig, ScaledAdamConfig],
+    "schedule": [
+        OneCycleConfig,
+        TriangleConfig,
+        ConstantConfig,
+        ConstantThenDecayConfig,
+        EdenConfig,
+    ],
     "trainer": [TrainerConfig],
-    "stage": [TrainStageConfig],
+    "stage": [
+        TrainStageConfig,
+        AlignStageConfig,
+        NBestStageConfig,
+        AverageStageConfig,
+    ],
     "pipeline": [PipelineConfig],
     "decode": [
         GreedyConfig,
@@ -83,11 +111,19 @@ _CLASS = "class"  # the key under which text holds a dataclass's name
 
 def register() -> None:
     """Tell Hydra the schema: class FooConfig is `base_foo` in its group."""
+    OmegaConf.register_new_resolver("share", _share, replace=True)
     store = ConfigStore.instance()
     store.store(name="base_config", node=Config)
     for group, classes in COMPONENTS.items():
         for cls in classes:
             store.store(group=group, name=schema_name(cls), node=cls)
+
+
+def _share(length: float | None, share: float) -> float | None:
+    """Return a part of a length, ${share:LENGTH,SHARE}; updates stay whole numbers."""
+    if length is None:
+        return None
+    return max(1, round(length * share)) if isinstance(length, int) else length * share
 
 
 def schema_name(cls: type) -> str:
@@ -137,6 +173,7 @@ def from_plain(plain: Any) -> Any:
 
 def classes() -> dict[str, type]:
     """Return all config classes by name."""
+    from asrkit.data.chunks import ChunkConfig
     from asrkit.data.spec_augment import SpecAugmentConfig
     from asrkit.data.wave_augment import WaveAugmentConfig
     from asrkit.decoding.fusion import FusionConfig
@@ -144,4 +181,5 @@ def classes() -> dict[str, type]:
 
     listed = [cls for classes in COMPONENTS.values() for cls in classes]
     nested = [Config, SpecAugmentConfig, WaveAugmentConfig, InitConfig, FusionConfig]
+    nested += [ChunkConfig]
     return {cls.__name__: cls for cls in [*listed, *nested]}

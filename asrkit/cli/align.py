@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from asrkit.cli.aligner import MAX_CELLS, Aligner, By
+from asrkit.cli.aligner import MAX_CELLS, Aligner
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.config import from_plain
@@ -20,6 +20,7 @@ from asrkit.data.plan import plan_once
 from asrkit.decoding.search import Found
 from asrkit.decoding.transcripts.transcript import Transcript
 from asrkit.decoding.transcripts.words import find_words
+from asrkit.pipeline.align_stage import By
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.pipeline.recognizer import load_recognizer
 from asrkit.text.normalize import TextStyle, normalize_text

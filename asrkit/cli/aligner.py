@@ -1,7 +1,5 @@
 """Aligns audio with labels: what scripts/align.py and scripts/transcribe.py share."""
 
-from enum import Enum
-
 import torch
 from torch import Tensor
 
@@ -12,19 +10,12 @@ from asrkit.decoding.search import Found
 from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
 from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.models.subsampling import FACTOR, subsampled_lens
+from asrkit.pipeline.align_stage import By
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.recognizer import Recognizer
-from asrkit.pipeline.stage import TrainStageConfig
-from asrkit.transducer.rules import Rules
+from asrkit.pipeline.search import last_loss, trains
+from asrkit.transducer.rules import Rules, Topology
 from asrkit.utils.errors import InputError
-
-
-class By(str, Enum):
-    """What aligns; the values are the names of training criteria."""
-
-    TRANSDUCER = "transducer"
-    CTC = "ctc"
-
 
 MAX_CELLS = {By.TRANSDUCER: 50_000_000, By.CTC: 1_000_000_000}
 """Frames times labels of the longest recording: either takes about 3 GB then."""
@@ -132,20 +123,8 @@ def frame_seconds(features: Fbank) -> float:
 
 
 def trained_rules(config: Config) -> dict[By, Rules]:
-    """Return what a run trains that can align, with the rules of its last stage."""
-    trained: dict[By, Rules] = {}
-    for name in config.pipeline.order:
-        stage = config.pipeline.stages[name]
-        if not isinstance(stage, TrainStageConfig):
-            continue
-        for by in By:
-            if stage.loss.weights.get(by.value, 0) > 0:
-                trained[by] = _rules(stage)
-    return trained
-
-
-def _rules(stage: TrainStageConfig) -> Rules:
-    loss = stage.loss
-    if isinstance(loss, TransducerLossConfig):
-        return Rules(loss.topology, hat=loss.hat)
-    return Rules()
+    """Return what a model trains that can align, and by which rules."""
+    loss = last_loss(config.pipeline)
+    hat = isinstance(loss, TransducerLossConfig) and loss.hat
+    rules = Rules(loss.paths or Topology.REGULAR, hat=hat)
+    return {by: rules for by in By if trains(loss, by.value)}

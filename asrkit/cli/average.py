@@ -4,28 +4,19 @@ import argparse
 import logging
 from pathlib import Path
 
-import torch
-
 from asrkit.cli.logs import start_logging
-from asrkit.pipeline.experiment import AVERAGE
-from asrkit.training.checkpoint import (
-    Checkpoints,
-    State,
-    load_checkpoint,
-    save_checkpoint,
-)
-from asrkit.utils.errors import InputError
+from asrkit.pipeline.averaging import as_good_as_best, average, last_epochs
+from asrkit.pipeline.experiment import AVERAGE, last_trained
+from asrkit.training.checkpoint import save_checkpoint
 
 logger = logging.getLogger(__name__)
-
-_CLOSE = 1.1  # times the best value on dev
 
 
 def main(argv: list[str] | None = None) -> int:
     """Average; return the exit status."""
     args = parser().parse_args(argv)
     start_logging(None, "average")
-    folder = args.exp_dir / args.stage / "checkpoints"
+    folder = args.exp_dir / (args.stage or last_trained(args.exp_dir)) / "checkpoints"
     paths = args.checkpoints or (
         last_epochs(folder, args.last) if args.last else as_good_as_best(folder)
     )
@@ -33,52 +24,6 @@ def main(argv: list[str] | None = None) -> int:
     save_checkpoint(average(paths), out)
     logger.info("average of %s\nwritten to %s", ", ".join(map(str, paths)), out)
     return 0
-
-
-def average(paths: list[Path]) -> State:
-    """Return a checkpoint to decode with: the mean of several averaged weights.
-
-    It has no optimizer state, so training cannot go on from it.
-
-    Raises:
-        InputError: The checkpoints are of different models.
-    """
-    total: dict[str, torch.Tensor] = {}
-    state: State = {}
-    for path in paths:
-        state = load_checkpoint(path)
-        weights = {k: v.double() for k, v in state["average"].items()}
-        if total and {k: v.shape for k, v in total.items()} != {
-            k: v.shape for k, v in weights.items()
-        }:
-            raise InputError(f"{path} is of another model than {paths[0]}")
-        total = {k: v + total[k] if total else v for k, v in weights.items()}
-    mean = {k: (v / len(paths)).to(state["average"][k].dtype) for k, v in total.items()}
-    kept = {key: state[key] for key in ("config", "tokenizer", "versions")}
-    return {**kept, "average": mean, "averaged": [path.name for path in paths]}
-
-
-def as_good_as_best(folder: Path) -> list[Path]:
-    """Return the best checkpoint and the epochs' whose value on dev is close to it.
-
-    Averaging in one that is much worse, of a short run's steep end, spoils the rest.
-    """
-    best = Checkpoints(folder, keep=0).best
-    first = load_checkpoint(best)
-    chosen = {first["update"]: best}
-    for path in Checkpoints(folder, keep=0).epochs():
-        state = load_checkpoint(path)
-        if state["dev"] is not None and state["dev"] <= _CLOSE * first["dev"]:
-            chosen.setdefault(state["update"], path)
-    return list(chosen.values())
-
-
-def last_epochs(folder: Path, count: int) -> list[Path]:
-    """Return the newest `count` epochs' checkpoints of a stage."""
-    found = Checkpoints(folder, keep=0).epochs()
-    if not found:
-        raise InputError(f"no epoch-*.pt in {folder}; has the stage trained?")
-    return found[-count:]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = parse.add_argument
     add("--exp-dir", type=Path, required=True, help="folder of the run")
-    add("--stage", default="train", help="stage of the run (default: train)")
+    add("--stage", help="stage of the run (default: the one that trained last)")
     add(
         "--last",
         type=int,

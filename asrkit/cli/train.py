@@ -16,10 +16,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from asrkit.cli.hydra_errors import explain
 from asrkit.cli.logs import start_logging
-from asrkit.config import register, to_plain
+from asrkit.config import from_plain, register, to_plain
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.runner import is_done, run_pipeline
+from asrkit.pipeline.results import is_done
+from asrkit.pipeline.runner import run_pipeline
 from asrkit.pipeline.snapshot import differences
+from asrkit.pipeline.stage_run import Plain
 from asrkit.training.distributed import join_world
 from asrkit.utils.errors import InputError
 
@@ -74,7 +76,7 @@ def train(config: Config) -> None:
             logger.info("%s", yaml.safe_dump(plain, sort_keys=False))
             show_changes(plain)
         with until_interrupted():
-            run_pipeline(config, plain, world)
+            run_pipeline(config, Plain(to_plain, from_plain), world)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -105,7 +106,7 @@ def transcribe(
         if aligner is not None:
             best = realign(best, samples, aligner, path)
         for (a, b), nbest, one in zip(some, found, best, strict=True):
-            texts.append(recognizer.tokenizer.decode(one.tokens))
+            texts.append(one.text(recognizer.tokenizer))
             words += find_words(
                 recognizer.tokenizer,
                 one.tokens,
@@ -114,6 +115,7 @@ def transcribe(
                 frame_seconds=frame_seconds(recognizer.features),
                 duration=(b - a) / rate,
                 offset=a / rate,
+                texts=one.words,
             )
             pieces.append(_piece(recognizer, nbest, a / rate, b / rate))
     return Transcript(
@@ -141,13 +143,13 @@ def realign(
         if found is None:
             logger.warning("%s: a piece with more labels than frames stays", path)
         else:
-            times[i] = found
+            times[i] = replace(found, words=best[i].words)
     return times
 
 
 def _piece(recognizer: Recognizer, nbest: NBest, start: float, end: float) -> Piece:
-    decode = recognizer.tokenizer.decode
-    alternatives = [Alternative(decode(one.tokens), one.score) for one in nbest]
+    tokenizer = recognizer.tokenizer
+    alternatives = [Alternative(one.text(tokenizer), one.score) for one in nbest]
     return Piece(start, end, alternatives)
 
 

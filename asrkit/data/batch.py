@@ -65,7 +65,6 @@ class Batch:
 
     def split(self, count: int) -> tuple["Batch", "Batch"]:
         """Return the first `count` utterances, and the rest."""
-        parts = slice(None, count), slice(count, None)
         fields = dataclasses.fields(self)
         left, right = (
             Batch(**{f.name: _rows(getattr(self, f.name), part) for f in fields})

@@ -1,8 +1,9 @@
 """From manifests to batches: reading, augmenting, and the workers that do it."""
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -47,6 +48,18 @@ class DataConfig:
     """Use the first so many utterances of each set only, e.g. to overfit on purpose."""
 
 
+class Attach(Protocol):
+    """Gives batches what was computed for their utterances before."""
+
+    def __contains__(self, utterance: str) -> bool:
+        """Say whether there is something for the utterance of that id."""
+        ...
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Return the batch with it."""
+        ...
+
+
 class _Reader(Dataset[tuple[Batch, Position]]):
     """Reads planned batches; runs in the workers."""
 
@@ -56,11 +69,13 @@ class _Reader(Dataset[tuple[Batch, Position]]):
         sampling_rate: int,
         augment: WaveAugment | None,
         stored_features: bool,
+        attach: Sequence[Attach],
     ) -> None:
         self.tokenizer = tokenizer
         self.sampling_rate = sampling_rate
         self.augment = augment
         self.stored_features = stored_features
+        self.attach = attach
 
     def __getitem__(self, planned: PlannedBatch) -> tuple[Batch, Position]:
         cuts = planned.cuts
@@ -72,6 +87,8 @@ class _Reader(Dataset[tuple[Batch, Position]]):
             self.sampling_rate,
             stored_features=self.stored_features,
         )
+        for attach in self.attach:
+            batch = attach(batch)
         return batch, planned.position
 
 
@@ -84,6 +101,7 @@ def make_loader(
     stored_features: bool,
     num_workers: int,
     prefetch: int,
+    attach: Sequence[Attach] = (),
 ) -> Iterator[tuple[Batch, Position]]:
     """Read planned batches, in their order.
 
@@ -95,8 +113,9 @@ def make_loader(
         stored_features: Read features from disk instead of audio.
         num_workers: Processes that read; 0 reads in this one.
         prefetch: Batches that each of them holds ready.
+        attach: What batches carry besides audio and text.
     """
-    reader = _Reader(tokenizer, sampling_rate, augment, stored_features)
+    reader = _Reader(tokenizer, sampling_rate, augment, stored_features, attach)
     loader = DataLoader(
         reader,
         batch_size=None,

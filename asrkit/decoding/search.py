@@ -8,6 +8,7 @@ from torch import Tensor
 
 from asrkit.decoding.fusion import NO_FUSION, Fusion, FusionConfig, lm_name
 from asrkit.models.asr_model import AsrModel
+from asrkit.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,14 @@ class Found:
     """Probability of each label where it came, 0 to 1."""
     score: float
     """Log-probability of all paths that were seen, with what was fused."""
+    words: list[str] | None = None
+    """Words that a search with a lexicon chose; None: the tokenizer tells."""
+
+    def text(self, tokenizer: Tokenizer) -> str:
+        """Return the words as text."""
+        if self.words is None:
+            return tokenizer.decode(self.tokens)
+        return " ".join(self.words)
 
 
 NBest = list[Found]

@@ -10,17 +10,9 @@ from torch import Tensor, nn
 
 from asrkit.data.nbest import NBestLists
 from asrkit.models.asr_model import AsrModel
+from asrkit.transducer.rules import Topology
 from asrkit.utils.loss_output import LossOutput
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far training is."""
-
-    share: float = 0.0
-    """Of the stage's length, 0 to 1."""
-    update: int = 0
-    """Updates made."""
+from asrkit.utils.moment import Moment
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,7 @@ class Criterion(nn.Module, ABC):
     modules_used: ClassVar[tuple[str, ...]]
     """Parts of the model that it trains besides the encoder."""
 
-    progress = Progress()
+    moment = Moment()
     """Told before every update."""
 
     @abstractmethod
@@ -89,6 +81,11 @@ class LossConfig:
                 raise ValueError(f"loss.weights.{name} is negative: {weight}")
         if not any(self.weights.values()):
             raise ValueError("loss.weights: give at least one criterion a weight")
+
+    @property
+    def paths(self) -> Topology | None:
+        """Paths that it trains a transducer on; None: it trains no transducer."""
+        return None
 
     @abstractmethod
     def criterion(self, name: str, model: AsrModel) -> Criterion:
@@ -122,11 +119,11 @@ class WeightedCriterion(nn.Module):
         """Parts of the model that are trained."""
         return self._modules_used | {"encoder"}
 
-    def announce(self, progress: Progress) -> None:
+    def announce(self, moment: Moment) -> None:
         """Tell all criteria how far training is."""
         for criterion in self.criteria.values():
             assert isinstance(criterion, Criterion)
-            criterion.progress = progress
+            criterion.moment = moment
 
     def forward(self, model: AsrModel, batch: Encoded) -> LossOutput:
         """Return the weighted sum."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from asrkit.losses.criterion import Criterion, Encoded, Progress
+from asrkit.losses.criterion import Criterion, Encoded
 from asrkit.losses.transducer import (
     TransducerLossConfig,
     no_autocast,
@@ -16,6 +16,7 @@ from asrkit.transducer.pruned import gather_ranges, prune_ranges, pruned_loss
 from asrkit.transducer.rules import drop_impossible
 from asrkit.transducer.sample_wise import sample_wise_loss
 from asrkit.transducer.simple import simple_loss
+from asrkit.utils.moment import Moment
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ class Scales:
     """Updates until the simple loss is down at `simple` and the pruned up at 1; in a
     short training it ends after a fifth."""
 
-    def at(self, progress: Progress) -> tuple[float, float]:
+    def at(self, moment: Moment) -> tuple[float, float]:
         """Return the weights of the simple and the pruned loss."""
-        done = max(progress.update / max(self.warmup, 1), 5.0 * progress.share)
+        done = max(moment.update / max(self.warmup, 1), 5.0 * moment.share)
         share = min(1.0, done) if self.warmup else 1.0
         return 1.0 - share * (1.0 - self.simple), 0.1 + 0.9 * share
 
@@ -81,8 +82,8 @@ class PrunedCriterion(Criterion):
         simple = drop_impossible(losses)[0].sum()
         losses, count = drop_impossible(self.pruned(model, batch, ranges))
         pruned = losses.sum()
-        progress = self.progress if self.training else Progress(share=1.0)
-        simple_scale, pruned_scale = self.scales.at(progress)
+        moment = self.moment if self.training else Moment(share=1.0)
+        simple_scale, pruned_scale = self.scales.at(moment)
         return simple_scale * simple + pruned_scale * pruned, {
             "simple_loss": simple.detach(),
             "pruned_loss": pruned.detach(),

@@ -101,6 +101,11 @@ class TransducerLossConfig(LossConfig):
                 f"loss.backend={self.backend.name} computes loss=full only"
             )
 
+    @property
+    def paths(self) -> Topology | None:
+        """Paths through the lattice that it trains."""
+        return self.topology
+
     def has_peers(self) -> bool:
         """Say whether other packages compute this loss, too."""
         return False

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from asrkit.models.encoder import Encoder, EncoderConfig
 from asrkit.models.joiner import Joiner, JoinerConfig
-from asrkit.models.predictor import PredictorConfig, StatelessPredictor
+from asrkit.models.predictor import Predictor, PredictorConfig
 
 
 @dataclass(kw_only=True)
@@ -52,7 +52,7 @@ class AsrModel(nn.Module):
         vocab_size: int,
         *,
         encoder: Encoder,
-        predictor: StatelessPredictor,
+        predictor: Predictor,
         joiner: Joiner,
     ) -> None:
         super().__init__()

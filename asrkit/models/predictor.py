@@ -1,5 +1,6 @@
-"""The stateless predictor (Ghodsi et al., 2020): an embedding and a convolution."""
+"""Predictors that see the last labels only, and nothing before these."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -26,7 +27,7 @@ class PredictorConfig:
                 f"predictor.context_size must be 1 or 2, got {self.context_size}"
             )
 
-    def build(self, vocab_size: int) -> "StatelessPredictor":
+    def build(self, vocab_size: int) -> "Predictor":
         """Make the predictor for a vocabulary of `vocab_size` tokens with blank."""
         return StatelessPredictor(
             vocab_size,
@@ -36,25 +37,18 @@ class PredictorConfig:
         )
 
 
-class StatelessPredictor(nn.Module):
-    """Embeds the last `context_size` labels; blank (id 0) stands before the first.
+class Predictor(nn.Module, ABC):
+    """Maps the last `context_size` labels to a vector; blank (id 0) before the first.
 
     Args:
-        vocab_size: Tokens with blank, V.
         dim: Output dimension.
-        context_size: Labels it sees.
-        dropout: Dropout probability of the output.
+        context_size: Labels it sees, C.
     """
 
-    def __init__(
-        self, vocab_size: int, *, dim: int, context_size: int, dropout: float
-    ) -> None:
+    def __init__(self, dim: int, context_size: int) -> None:
         super().__init__()
-        self.context_size = context_size
         self.output_dim = dim
-        self.embedding = nn.Embedding(vocab_size, dim)
-        self.conv = nn.Conv1d(dim, dim, context_size, groups=dim, bias=False)
-        self.dropout = Dropout(dropout)
+        self.context_size = context_size
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict after every prefix of a transcript.
@@ -66,6 +60,33 @@ class StatelessPredictor(nn.Module):
             pred_out (B, U + 1, dim); row u has seen the first u labels.
         """
         return self.contexts(F.pad(tokens, (self.context_size, 0), value=0))
+
+    @abstractmethod
+    def contexts(self, labels: Tensor) -> Tensor:
+        """Map labels (B, context_size - 1 + N) to N outputs (B, N, dim)."""
+
+    @abstractmethod
+    def after(self, context: Tensor) -> Tensor:
+        """Predict after the last labels (..., context_size): (..., dim)."""
+
+
+class StatelessPredictor(Predictor):
+    """The stateless predictor (Ghodsi et al., 2020): an embedding and a convolution.
+
+    Args:
+        vocab_size: Tokens with blank, V.
+        dim: Output dimension.
+        context_size: Labels it sees.
+        dropout: Dropout probability of the output.
+    """
+
+    def __init__(
+        self, vocab_size: int, *, dim: int, context_size: int, dropout: float
+    ) -> None:
+        super().__init__(dim, context_size)
+        self.embedding = nn.Embedding(vocab_size, dim)
+        self.conv = nn.Conv1d(dim, dim, context_size, groups=dim, bias=False)
+        self.dropout = Dropout(dropout)
 
     def after(self, context: Tensor) -> Tensor:
         """Predict after the last labels (..., context_size): (..., dim).

@@ -131,7 +131,7 @@ def describe_nbests(
             "ref": ref,
             "nbest": [
                 {
-                    "text": recognizer.tokenizer.decode(one.tokens),
+                    "text": one.text(recognizer.tokenizer),
                     "score": round(one.score, 4),
                     "tokens": one.tokens,
                 }

@@ -27,6 +27,18 @@ def find_checkpoint(exp_dir: Path) -> Path:
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
+def last_trained(exp_dir: Path) -> str:
+    """Name the stage that has trained last.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = _checkpoints(exp_dir, "last.pt")
+    if not found:
+        raise InputError(f"no stage has trained in {exp_dir}; scripts/train.py does")
+    return max(found, key=lambda path: path.stat().st_mtime).parts[-3]
+
+
 def lm_folder(exp_dir: Path, name: str) -> Path:
     """Return the folder of the language model called `name`."""
     return exp_dir / f"{_LM}{name}"

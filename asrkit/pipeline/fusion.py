@@ -1,6 +1,7 @@
 """Builds what takes part in a search besides the recognizer."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,17 @@ import torch
 from asrkit.decoding.biasing import PhraseBoost
 from asrkit.decoding.fusion import Fusion, FusionConfig, Scorer
 from asrkit.decoding.internal_lm import InternalLm
+from asrkit.decoding.lexicon import LexiconScorer
+from asrkit.decoding.lexicon_search import LexiconSearch
 from asrkit.decoding.rescoring import RescoringSearch
 from asrkit.decoding.search import BeamConfig, Search, SearchConfig
+from asrkit.models.arpa import OtherTokensError
 from asrkit.models.asr_model import AsrModel
 from asrkit.models.language_model import LanguageModel
 from asrkit.models.ngram_lm import NgramLm, load_ngram_lm
+from asrkit.pipeline.lexicon import is_arpa, open_lexicon
 from asrkit.pipeline.lm import load_lm
+from asrkit.text.phone import PhoneTokenizer
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.utils.errors import InputError
 
@@ -34,8 +40,15 @@ def build_search(
     Raises:
         InputError: One of their files is missing, damaged, or over other tokens.
     """
-    fusion = build_fusion(config.fusion, model, tokenizer, device, read_config)
+    settings = config.fusion
+    if not isinstance(config, BeamConfig) and settings.word_lm is None:
+        # A beam is what it takes to get along with a lexicon, unless one is asked for.
+        settings = replace(settings, lexicon=bool(settings.lexicon))
+    fusion = build_fusion(settings, model, tokenizer, device, read_config)
     search = config.build(fusion)
+    for scorer, _ in fusion.parts:
+        if isinstance(scorer, LexiconScorer):
+            search = LexiconSearch(search, scorer)
     if isinstance(config, BeamConfig) and config.rescore_lm:
         lm = open_lm(config.rescore_lm, tokenizer, device, read_config)
         return RescoringSearch(search, lm, config.rescore_scale)
@@ -59,6 +72,9 @@ def build_fusion(
     if config.lodr is not None:
         lm = open_lm(config.lodr, tokenizer, device, read_config)
         parts.append((lm, -config.lodr_scale))
+    lexicon = open_lexicon(config, tokenizer, device)
+    if lexicon is not None:
+        parts.append((lexicon, 1.0))
     if config.phrases is not None:
         phrases, boosts = read_phrases(
             Path(config.phrases), tokenizer, config.phrase_boost
@@ -71,8 +87,15 @@ def open_lm(
     path: str, tokenizer: Tokenizer, device: torch.device, read_config: ReadConfig
 ) -> NgramLm | LanguageModel:
     """Load an n-gram (*.arpa, *.arpa.gz) or a neural model's checkpoint or folder."""
-    if path.removesuffix(".gz").endswith(".arpa"):
-        return load_ngram_lm(Path(path), tokenizer.tokens).to(device)
+    if is_arpa(path):
+        try:
+            return load_ngram_lm(Path(path), tokenizer.tokens).to(device)
+        except OtherTokensError as error:
+            if not isinstance(tokenizer, PhoneTokenizer):
+                raise
+            raise InputError(
+                f"{error}; if it is over words, give it as decode.fusion.word_lm={path}"
+            ) from error
     return load_lm(Path(path), device, tokenizer=tokenizer, read_config=read_config)
 
 

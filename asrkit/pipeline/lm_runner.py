@@ -24,8 +24,9 @@ from asrkit.pipeline.lm_config import LmConfig
 from asrkit.pipeline.lm_task import LmTask, LmValidation, summarize
 from asrkit.pipeline.preparation import ensure_tokenizer
 from asrkit.pipeline.recognizer import describe
-from asrkit.pipeline.runner import describe_run, is_done, run_to_end
+from asrkit.pipeline.results import is_done, run_to_end
 from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
+from asrkit.pipeline.train_stage import describe_run
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
 from asrkit.training.trainer import Length, Trainer
@@ -69,7 +70,8 @@ def run_lm(config: Config, plain: Mapping[str, Any], world: World) -> None:
         folder=folder,
         world=world,
     )
-    describe_run(task.model, folder, world)
+    describe_run(task.model, world)
+    logger.info("watch it: tensorboard --logdir %s", folder.parent)
     run_to_end(trainer, folder)
 
 
@@ -171,7 +173,7 @@ def build_lm_trainer(
         summarize=summarize,
         headline=["perplexity", "learning_rate", "tokens_per_second"],
         description=description,
-        announce=lambda share, update: None,
+        announce=lambda moment: None,
         folder=folder,
         world=world,
         config=config.trainer,

@@ -6,24 +6,29 @@ from torch import Tensor
 from asrkit.models.subsampling import FACTOR
 
 
-def draw_emissions(feats: Tensor, frames: list[int], pieces: list[str]) -> Tensor:
+def draw_emissions(
+    feats: Tensor, frames: list[int], pieces: list[str], title: str = ""
+) -> Tensor:
     """Draw features with a line and a label wherever a token was emitted.
 
     Args:
         feats: Of one utterance, (T_in, F).
         frames: Encoder frame of each emission.
         pieces: What was emitted there.
+        title: Stands below.
 
     Returns:
         RGB, (3, H, W), uint8. Without matplotlib the labels are missing.
     """
     try:
-        return _draw_with_labels(feats, frames, pieces)
+        return _draw_with_labels(feats, frames, pieces, title)
     except ImportError:
         return _draw_plain(feats, frames)
 
 
-def _draw_with_labels(feats: Tensor, frames: list[int], pieces: list[str]) -> Tensor:
+def _draw_with_labels(
+    feats: Tensor, frames: list[int], pieces: list[str], title: str
+) -> Tensor:
     """Draw with matplotlib."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -48,7 +53,7 @@ def _draw_with_labels(feats: Tensor, frames: list[int], pieces: list[str]) -> Te
         # Neighbours take turns in height, so that their labels do not overlap.
         height = feats.shape[1] * (1.02 + 0.06 * (index % 3))
         axes.text(time, height, piece.replace("▁", "_"), ha="center", fontsize=9)
-    axes.set_xlabel("seconds")
+    axes.set_xlabel(f"{title}, seconds" if title else "seconds")
     axes.set_ylabel("mel bin")
     canvas.draw()
     rgb = torch.tensor(memoryview(canvas.buffer_rgba()).tolist(), dtype=torch.uint8)

@@ -17,6 +17,7 @@ from asrkit.pipeline.config import Config
 from asrkit.text.load import load_tokenizer
 from asrkit.text.tokenizer import TOKENS_FILE, Tokenizer
 from asrkit.training.distributed import World
+from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -68,8 +69,14 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     parts = {"test": data.test, "dev": data.dev, "train": data.train}
     roles = {part: role for role, names in parts.items() for part in names}
     folder = Path(data.manifests)
-    # CTC gives each label a frame of its own, and one more between repeats.
-    frame_wise = config.loss.weights.get("ctc", 0.0) > 0
+    # CTC and monotonic paths give each label a frame of its own; CTC needs one more
+    # between repeats.
+    losses = [stage.loss for stage in config.pipeline.training()]
+    frame_wise = any(
+        loss.weights.get("ctc", 0.0) > 0 or loss.paths not in (None, Topology.REGULAR)
+        for loss in losses
+    )
+    repeats = any(loss.weights.get("ctc", 0.0) > 0 for loss in losses)
     return make_report(
         {part: load_cuts(folder, part) for part in roles},
         roles,
@@ -79,7 +86,7 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
         ),
         subsampling=FACTOR,
         max_symbols_per_frame=1 if frame_wise else None,
-        repeats_need_frame=frame_wise,
+        repeats_need_frame=repeats,
         min_duration=data.min_seconds,
         max_duration_of_utterance=data.max_seconds,
     )
@@ -102,6 +109,17 @@ class NotIn:
     def __call__(self, cut: Cut) -> bool:
         """Say whether the cut passes."""
         return re.sub(r"_sp[\d.]+$", "", cut.id) not in self.ids
+
+
+@dataclass(frozen=True)
+class With:
+    """Passes cuts whose id is in a set; workers cannot take a lambda."""
+
+    ids: set[str]
+
+    def __call__(self, cut: Cut) -> bool:
+        """Say whether the cut passes."""
+        return cut.id in self.ids
 
 
 def select_cuts(config: Config, parts: list[str], left_out: set[str]) -> CutSet:

@@ -17,7 +17,7 @@ from asrkit.decoding.search import NBest, Search
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.fusion import build_search
-from asrkit.pipeline.search import choose_search
+from asrkit.pipeline.search import choose_search, last_loss
 from asrkit.pipeline.weights import model_weights
 from asrkit.text.load import tokenizer_from_files
 from asrkit.text.tokenizer import Tokenizer
@@ -65,7 +65,7 @@ class Recognizer:
 
     def texts(self, found: Iterable[NBest]) -> list[str]:
         """Write the best hypotheses as text."""
-        return [self.tokenizer.decode(nbest[0].tokens) for nbest in found]
+        return [nbest[0].text(self.tokenizer) for nbest in found]
 
 
 def describe(config: object, tokenizer: Tokenizer) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def load_recognizer(
     config = read_config(state["config"])
     if change is not None:
         config = change(config)
-    config.decode = choose_search(config.decode, config.pipeline)
+    config.decode = choose_search(config.decode, last_loss(config.pipeline))
     tokenizer = tokenizer_from_files(state["tokenizer"])
     model = config.model.build(config.features.num_bins, tokenizer.vocab_size)
     load_weights(model, state, path)

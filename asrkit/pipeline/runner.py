@@ -1,75 +1,137 @@
 """Runs the stages of a pipeline: skips what is done, resumes what is not."""
 
 import logging
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from lhotse import CutSet
 
-from asrkit.pipeline.build import (
-    Corpus,
-    build_task,
-    build_trainer,
-    set_feature_statistics,
-)
+from asrkit.pipeline.align_stage import AlignStageConfig, run_align
+from asrkit.pipeline.average_stage import AverageStageConfig, run_average
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.initialization import initialize
+from asrkit.pipeline.nbest_stage import NBestStageConfig, run_nbest
 from asrkit.pipeline.preparation import ensure_tokenizer, report_data, select_cuts
-from asrkit.pipeline.search import choose_search
+from asrkit.pipeline.results import is_done
+from asrkit.pipeline.search import choose_search, last_loss
 from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
-from asrkit.pipeline.stage import TrainStageConfig
+from asrkit.pipeline.stage import StageConfig, TrainStageConfig
+from asrkit.pipeline.stage_run import Corpus, Plain, StageRun
+from asrkit.pipeline.train_stage import build_task, run_train
+from asrkit.pipeline.view import for_stage
 from asrkit.text.tokenizer import Tokenizer
-from asrkit.training.console import format_seconds
 from asrkit.training.distributed import World
-from asrkit.training.trainer import Trainer
-from asrkit.utils.files import atomic_write
+from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+_RUN: dict[type[StageConfig], Callable[[StageRun], None]] = {
+    TrainStageConfig: run_train,
+    AlignStageConfig: run_align,
+    NBestStageConfig: run_nbest,
+    AverageStageConfig: run_average,
+}
+"""What runs each kind of stage."""
 
-def run_pipeline(config: Config, plain: dict[str, Any], world: World) -> None:
+
+def run_pipeline(config: Config, plain: Plain, world: World) -> None:
     """Run all stages in order.
 
     Args:
         config: The run's configuration.
-        plain: The same as plain values, for snapshots and checkpoints.
+        plain: Turns configurations into plain values, for snapshots and checkpoints.
         world: This process among its like.
 
     Raises:
         InputError: Something in configuration or data is wrong.
     """
     exp_dir = Path(config.exp_dir)
-    choose_search(config.decode, config.pipeline)
+    if config.pipeline.training():
+        choose_search(config.decode, last_loss(config.pipeline))
     waiting = [name for name in config.pipeline.order if not is_done(exp_dir, name)]
+    check_order(config, exp_dir)
     for name in config.pipeline.order:
         snapshot = exp_dir / name / "config.yaml"
-        check_snapshot(plain, snapshot, done=name not in waiting)
+        matters = what_matters(
+            config.pipeline.stages[name], plain.write(for_stage(config, name))
+        )
+        check_snapshot(matters, snapshot, done=name not in waiting)
         if name not in waiting:
             logger.info("stage %s is done: %s", name, exp_dir / name)
     if not waiting:
         return
     tokenizer = ensure_tokenizer(config, world)
+    prepared = _Prepared(config, plain, exp_dir, tokenizer, world)
+    nothing = Corpus(CutSet(), CutSet())
     # Building all stages first shows a mistake in the last one in the first second.
     for name in waiting:
-        build_task(config, train_stage(config, name), tokenizer.vocab_size, world)
+        if isinstance(config.pipeline.stages[name], TrainStageConfig):
+            build_task(prepared.stage(name, nothing))
     corpus = load_corpus(config, tokenizer, exp_dir, world)
-    for name in waiting:
+    logger.info("watch it: tensorboard --logdir %s", exp_dir)
+    for number, name in enumerate(config.pipeline.order, start=1):
+        if name not in waiting:
+            continue
+        run = prepared.stage(name, corpus)
         if world.is_main:
-            write_snapshot(plain, exp_dir / name / "config.yaml")
-        run_stage(config, plain, name, tokenizer, corpus, world)
+            matters = what_matters(run.stage, run.plain)
+            write_snapshot(matters, run.folder / "config.yaml")
+        logger.info("stage %s (%d of %d)", name, number, len(config.pipeline.order))
+        _RUN[type(run.stage)](run)
+        world.gather(None)  # the first process has written what the next stage takes
 
 
-def is_done(exp_dir: Path, name: str) -> bool:
-    """Say whether a stage has ended."""
-    return (exp_dir / name / "done").is_file()
+def what_matters(stage: StageConfig, plain: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a configuration that a stage depends on."""
+    if isinstance(stage, TrainStageConfig):
+        return plain
+    keys = ("data", "tokenizer", "features", "pipeline", "exp_dir", "seed")
+    return {key: plain[key] for key in keys}
 
 
-def train_stage(config: Config, name: str) -> TrainStageConfig:
-    """Return a stage, which is a training stage: the only kind so far."""
-    stage = config.pipeline.stages[name]
-    assert isinstance(stage, TrainStageConfig)
-    return stage
+def check_order(config: Config, exp_dir: Path) -> None:
+    """Check that every stage comes after those whose results it takes.
+
+    Raises:
+        InputError: One does not, and the other has not been run before.
+    """
+    before: list[str] = []
+    for name in config.pipeline.order:
+        for needed in config.pipeline.stages[name].needs():
+            if needed not in before and not is_done(exp_dir, needed):
+                raise InputError(
+                    f"stage {name} takes what stage {needed!r} leaves, but that is "
+                    f"neither before it in pipeline.order "
+                    f"({', '.join(config.pipeline.order)}) nor done in {exp_dir}"
+                )
+        before.append(name)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What all stages of a run share."""
+
+    config: Config
+    plain: Plain
+    exp_dir: Path
+    tokenizer: Tokenizer
+    world: World
+
+    def stage(self, name: str, corpus: Corpus) -> StageRun:
+        """Put together what a stage is run with."""
+        config = for_stage(self.config, name)
+        return StageRun(
+            stage=config.pipeline.stages[name],
+            config=config,
+            plain=self.plain.write(config),
+            read_config=self.plain.read,
+            folder=self.exp_dir / name,
+            exp_dir=self.exp_dir,
+            tokenizer=self.tokenizer,
+            corpus=corpus,
+            world=self.world,
+        )
 
 
 def load_corpus(
@@ -87,65 +149,3 @@ def load_corpus(
     train = select_cuts(config, config.data.train, left_out)
     dev = select_cuts(config, config.data.dev, left_out)
     return Corpus(train, dev)
-
-
-def run_stage(
-    config: Config,
-    plain: dict[str, Any],
-    name: str,
-    tokenizer: Tokenizer,
-    corpus: Corpus,
-    world: World,
-) -> None:
-    """Train one stage to its end and mark it as done."""
-    stage = train_stage(config, name)
-    folder = Path(config.exp_dir) / name
-    task = build_task(config, stage, tokenizer.vocab_size, world)
-    set_feature_statistics(task.model, task.features, corpus.train, tokenizer, config)
-    initialize(task.model, stage.init, Path(config.exp_dir))
-    trainer = build_trainer(
-        config,
-        stage,
-        task,
-        tokenizer,
-        corpus,
-        plain_config=plain,
-        folder=folder,
-        world=world,
-    )
-    describe_run(task.model, folder, world)
-    run_to_end(trainer, folder)
-
-
-def run_to_end(trainer: Trainer, folder: Path) -> None:
-    """Train and mark the folder of the stage as done."""
-    start = time.monotonic()
-    trainer.run()
-    if trainer.world.is_main:
-        took = format_seconds(time.monotonic() - start)
-        best = f"best dev {trainer.select} {trainer.best:.2f}"
-        with atomic_write(folder / "done", "w") as file:
-            file.write(f"{trainer.update} updates, {took}, {best}\n")
-        updates = trainer.update
-        logger.info(
-            "stage %s done: %d updates in %s, %s", folder.name, updates, took, best
-        )
-
-
-def describe_run(model: nn.Module, folder: Path, world: World) -> None:
-    """Say how large the model is, where it trains and where to watch it."""
-    parts = {
-        name: sum(p.numel() for p in m.parameters())
-        for name, m in model.named_children()
-    }
-    listed = ", ".join(
-        f"{name} {count / 1e6:.2f}M" for name, count in parts.items() if count
-    )
-    logger.info(
-        "model: %.2fM parameters (%s) on %d x %s",
-        sum(parts.values()) / 1e6,
-        listed,
-        world.size,
-        world.device,
-    )
-    logger.info("watch it: tensorboard --logdir %s", folder / "tensorboard")

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from asrkit.data.augment import AugmentConfig
+from asrkit.data.chunks import ChunkConfig
 from asrkit.losses.criterion import LossConfig
+from asrkit.models.encoder import EncoderConfig
 from asrkit.training.optim import OptimConfig
 from asrkit.training.schedule import ScheduleConfig
 
@@ -28,17 +31,28 @@ class InitConfig:
 class StageConfig:
     """Base class of the kinds of stage."""
 
+    def needs(self) -> list[str]:
+        """Name the stages whose results this one takes."""
+        return []
+
 
 @dataclass(kw_only=True)
 class TrainStageConfig(StageConfig):
-    """Trains the model with one criterion."""
+    """Trains the model with one criterion.
+
+    What is null is as in the rest of the configuration.
+    """
 
     loss: LossConfig
-    """Criterion; the group `loss` unless the stage says otherwise."""
+    """Criterion."""
     optim: OptimConfig
-    """Optimizer; the group `optim` unless the stage says otherwise."""
+    """Optimizer."""
     schedule: ScheduleConfig
-    """Schedule; the group `schedule` unless the stage says otherwise."""
+    """Schedule."""
+    encoder: EncoderConfig | None = None
+    """Acoustic network of this stage, e.g. a smaller one that only aligns."""
+    augment: AugmentConfig | None = None
+    """Changes to the training data."""
     num_epochs: float = 30.0
     """Length of the stage, passes over the data."""
     num_updates: int | None = None
@@ -46,14 +60,38 @@ class TrainStageConfig(StageConfig):
     init: InitConfig = field(default_factory=InitConfig)
     """Where the weights come from."""
     freeze: list[str] = field(default_factory=list)
-    """Parts of the model not to train."""
+    """Parameters not to train: names below the model (encoder, encoder.blocks.0) or
+    patterns of them (*norm*)."""
+    dropout: float | None = None
+    """Dropout probability of all modules."""
+    max_duration: float | None = None
+    """Most seconds of audio in a batch of one process."""
+    max_seconds: float | None = None
+    """Training utterances longer than this are left out, seconds."""
+    accumulate: int | None = None
+    """Batches per process that make one update."""
+    clip_norm: float | None = None
+    """Largest norm of the gradient of the mean loss; 0 does not clip."""
+    alignments: str | None = None
+    """Stage that aligned the data, or a folder of alignments (with a slash)."""
+    chunks: ChunkConfig | None = None
+    """Train on pieces of this size instead of whole utterances; needs `alignments`."""
+    nbest: str | None = None
+    """Stage that made lists of hypotheses, or a folder of them (with a slash)."""
     select: str = "wer"
     """Scalar of validation that picks the best checkpoint (the lowest wins)."""
 
     def __post_init__(self) -> None:
-        """Check the length."""
+        """Check the length and the view of the data."""
         if self.num_epochs <= 0:
             raise ValueError(f"num_epochs must be positive, got {self.num_epochs}")
+        if self.chunks is not None and self.alignments is None:
+            raise ValueError("chunks: pieces of utterances need alignments, set it")
+
+    def needs(self) -> list[str]:
+        """Name the stages whose results this one takes."""
+        names = [self.init.stage, self.alignments, self.nbest]
+        return [name for name in names if name and "/" not in name]
 
 
 @dataclass(kw_only=True)
@@ -75,3 +113,8 @@ class PipelineConfig:
                 )
         if not self.order:
             raise ValueError("pipeline.order is empty: name at least one stage")
+
+    def training(self) -> list[TrainStageConfig]:
+        """Return the stages that train, in their order."""
+        stages = [self.stages[name] for name in self.order]
+        return [stage for stage in stages if isinstance(stage, TrainStageConfig)]

@@ -1,12 +1,18 @@
 """What the trainer trains: the model, its criterion, and features on the device."""
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
 from torch import Tensor, nn
 
 from asrkit.data.batch import Batch
+from asrkit.data.chunks import Chunker
 from asrkit.data.features import Fbank
 from asrkit.data.spec_augment import SpecAugment
 from asrkit.losses.criterion import Encoded, WeightedCriterion
 from asrkit.models.asr_model import AsrModel
+from asrkit.transducer.frame_wise import compact_labels
+from asrkit.utils.errors import InputError
 from asrkit.utils.loss_output import LossOutput
 
 
@@ -18,7 +24,8 @@ class AsrTask(nn.Module):
         criterion: Maps encoder output to a loss.
         features: Computes features where the batch holds audio.
         augment: Applied to the normalised features in training.
-        frozen: Further parts of the model not to train.
+        freeze: Further parameters of the model not to train: see `freeze_parameters`.
+        chunker: Cuts utterances into pieces in training; None takes them whole.
     """
 
     def __init__(
@@ -27,23 +34,28 @@ class AsrTask(nn.Module):
         criterion: WeightedCriterion,
         features: Fbank,
         augment: SpecAugment,
-        frozen: set[str],
+        *,
+        freeze: Sequence[str] = (),
+        chunker: Chunker | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.criterion = criterion
         self.features = features
         self.augment = augment
-        trained = criterion.modules_used - frozen
+        self.chunker = chunker
         for name, module in model.named_children():
-            module.requires_grad_(name in trained)
+            module.requires_grad_(name in criterion.modules_used)
+        freeze_parameters(model, freeze)
 
     def encode(self, batch: Batch) -> Encoded:
-        """Run the encoder over a batch."""
+        """Run the encoder over a batch: whole, or cut into pieces in training."""
         feats, feat_lens = self.compute_features(batch)
-        augment = self.augment if self.training else None
-        enc_out, enc_lens = self.model.encode(feats, feat_lens, augment)
-        return Encoded(enc_out, enc_lens, batch.tokens, batch.token_lens)
+        if not self.training:
+            return self._encode(feats, feat_lens, batch)
+        if self.chunker is not None:
+            return self._encode_pieces(self.chunker, feats, feat_lens, batch)
+        return self._encode(feats, feat_lens, batch)
 
     def compute_features(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return features (B, T_in, F) and their lengths, stored or computed now."""
@@ -63,3 +75,62 @@ class AsrTask(nn.Module):
         output.stats["audio_seconds"] = seconds
         output.stats["utterances"] = encoded.enc_lens.new_tensor(len(batch.ids))
         return output
+
+    def _encode(self, feats: Tensor, feat_lens: Tensor, batch: Batch) -> Encoded:
+        layers, enc_lens = self._layers(feats, feat_lens)
+        return Encoded(
+            layers[-1],
+            enc_lens,
+            batch.tokens,
+            batch.token_lens,
+            layers=layers,
+            alignment=batch.alignment,
+            nbest=batch.nbest,
+        )
+
+    def _encode_pieces(
+        self, chunker: Chunker, feats: Tensor, feat_lens: Tensor, batch: Batch
+    ) -> Encoded:
+        assert batch.alignment is not None
+        pieces = chunker(feats, feat_lens, batch.alignment)
+        layers, enc_lens = self._layers(pieces.feats, pieces.feat_lens)
+        return Encoded(
+            layers[-1],
+            enc_lens,
+            *compact_labels(pieces.alignment),
+            layers=layers,
+            alignment=pieces.alignment,
+            carried=pieces.carried,
+        )
+
+    def _layers(self, feats: Tensor, feat_lens: Tensor) -> tuple[list[Tensor], Tensor]:
+        augment = self.augment if self.training else None
+        return self.model.encode_layers(feats, feat_lens, augment)
+
+
+def freeze_parameters(model: nn.Module, patterns: Sequence[str]) -> None:
+    """Exclude parameters from training.
+
+    Args:
+        model: Whose parameters.
+        patterns: Names of modules or parameters (encoder, encoder.blocks.0), or
+            patterns of names (*norm*).
+
+    Raises:
+        InputError: A pattern meets no parameter.
+    """
+    named = dict(model.named_parameters())
+    for pattern in patterns:
+        met = [
+            name
+            for name in named
+            if name.startswith(f"{pattern}.") or fnmatchcase(name, pattern)
+        ]
+        if not met:
+            raise InputError(
+                f"freeze: no parameter is called {pattern!r}; the model has "
+                f"{', '.join(name for name, _ in model.named_children())}, and names "
+                "below these"
+            )
+        for name in met:
+            named[name].requires_grad_(False)

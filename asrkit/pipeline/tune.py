@@ -15,7 +15,7 @@ from asrkit.decoding.search import NBest
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.decode import open_batches
 from asrkit.pipeline.recognizer import Recognizer
-from asrkit.pipeline.search import trained_topology
+from asrkit.pipeline.search import last_loss
 from asrkit.training.distributed import World
 from asrkit.transducer.fused import fused_loss
 from asrkit.transducer.rules import Topology
@@ -68,7 +68,7 @@ def collect(
         penalties: Blank penalties.
     """
     world = World(0, 1, recognizer.device)
-    topology = trained_topology(recognizer.config.pipeline)
+    topology = last_loss(recognizer.config.pipeline).paths or Topology.REGULAR
     rows: list[tuple[NBest, str]] = []
     acoustic: dict[float, list[list[float]]] = {p: [] for p in penalties}
     for batch in open_batches(recognizer, cuts, world):
@@ -88,7 +88,7 @@ def collect(
     errors = [
         [
             kaldialign.edit_distance(ref.split(), text.split())["total"]
-            for text in (recognizer.tokenizer.decode(one.tokens) for one in nbest)
+            for text in (one.text(recognizer.tokenizer) for one in nbest)
         ]
         for nbest, ref in rows
     ]

@@ -17,7 +17,7 @@ from asrkit.text.tokenizer import (
 from asrkit.utils.errors import InputError
 
 LEXICON_FILE = "lexicon.txt"
-_WORD_END = "#"
+WORD_END = "#"
 _UNK = SPECIAL_PIECES[UNK_ID]
 
 
@@ -26,12 +26,13 @@ class PhoneTokenizer(Tokenizer):
 
     The end-of-word pieces are those of Zhou et al., "Phoneme based neural transducer
     for large vocabulary speech recognition" (ICASSP 2021): they say where a word ends,
-    so that the lexicon turns phones back into words. Of homophones the first one of
-    the lexicon is taken; phones that make no word give `<unk>`.
+    so that the lexicon turns phones back into words. A word is encoded by its first
+    pronunciation. Of homophones the first one of the lexicon is decoded, and one whose
+    first pronunciation it is before the others; phones that make no word give `<unk>`.
 
     Args:
         tokens: The piece of each id, the special pieces first.
-        lexicon: Content of the lexicon file, see `parse_lexicon`.
+        lexicon: Content of the lexicon file, see `parse_pronunciations`.
 
     Raises:
         InputError: The lexicon is malformed or has a phone that is no token.
@@ -41,24 +42,23 @@ class PhoneTokenizer(Tokenizer):
         self.tokens = tokens
         self._lexicon = lexicon
         ids = {piece: index for index, piece in enumerate(tokens)}
-        self._ids_of: dict[str, list[int]] = {}
-        self._word_of: dict[tuple[int, ...], str] = {}
-        for word, pieces in parse_lexicon(LEXICON_FILE, lexicon).items():
-            lacking = [piece for piece in pieces if piece not in ids]
+        self._ids_of: dict[str, list[list[int]]] = {}
+        for word, ways in parse_pronunciations(LEXICON_FILE, lexicon).items():
+            pieces = [_mark_end(phones) for phones in ways]
+            lacking = [piece for way in pieces for piece in way if piece not in ids]
             if lacking:
                 raise InputError(
                     f"{LEXICON_FILE}: word {word!r} needs {lacking[0]!r}, which "
                     f"{TOKENS_FILE} lacks; train the tokenizer with this lexicon"
                 )
-            word_ids = [ids[piece] for piece in pieces]
-            self._ids_of[word] = word_ids
-            self._word_of.setdefault(tuple(word_ids), word)
+            self._ids_of[word] = [[ids[piece] for piece in way] for way in pieces]
+        self._word_of = _invert(self._ids_of)
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text: never blank, `<unk>` for what is missing."""
         ids: list[int] = []
         for word in text.split():
-            ids.extend(self._ids_of.get(word, [UNK_ID]))
+            ids.extend(self._ids_of[word][0] if word in self._ids_of else [UNK_ID])
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -84,11 +84,15 @@ class PhoneTokenizer(Tokenizer):
         return [range(*word) for word in pairwise(ends)]
 
     def _ends_word(self, index: int) -> bool:
-        return index == UNK_ID or self.tokens[index].endswith(_WORD_END)
+        return index == UNK_ID or self.tokens[index].endswith(WORD_END)
 
     def missing(self, text: str) -> list[str]:
         """List the words of the text that the lexicon lacks."""
         return sorted(set(text.split()) - self._ids_of.keys())
+
+    def lexicon(self) -> dict[str, list[list[int]]]:
+        """Return all pronunciations of each word, as token ids, the first one first."""
+        return self._ids_of
 
     def files(self) -> dict[str, bytes]:
         """Return tokens.txt and the lexicon."""
@@ -123,16 +127,18 @@ class PhoneTokenizerConfig(TokenizerConfig):
             raise InputError(
                 f"tokenizer.lexicon: cannot read {path}: {error.strerror}"
             ) from error
-        words = parse_lexicon(str(path), content)
-        pieces = {piece for pronunciation in words.values() for piece in pronunciation}
+        words = parse_pronunciations(str(path), content)
+        pieces = {
+            piece for ways in words.values() for way in ways for piece in _mark_end(way)
+        }
         return PhoneTokenizer(SPECIAL_PIECES + sorted(pieces), content)
 
 
-def parse_lexicon(name: str, content: bytes) -> dict[str, list[str]]:
-    """Read the pieces of each word, the last one with the word-end mark.
+def parse_pronunciations(name: str, content: bytes) -> dict[str, list[list[str]]]:
+    """Read the phones of each word: all its pronunciations, in the order of the file.
 
     A line is a word and its phones, separated by blanks or tabs. Blank lines and lines
-    that begin with `#` are skipped; of several lines for a word the first one counts.
+    that begin with `#` are skipped; a word may have several lines.
 
     Args:
         name: Name of the file, for messages.
@@ -142,16 +148,33 @@ def parse_lexicon(name: str, content: bytes) -> dict[str, list[str]]:
         InputError: A line has no phone, or a phone that ends in the word-end mark or
             is a special piece; or there is no word at all.
     """
-    words: dict[str, list[str]] = {}
+    words: dict[str, list[list[str]]] = {}
     for number, line in enumerate(decode_utf8(name, content).splitlines(), start=1):
         word, *phones = line.split() or ["#"]
         if word.startswith("#"):
             continue
         _check_phones(f"{name}, line {number}", word, phones)
-        words.setdefault(word, [*phones[:-1], phones[-1] + _WORD_END])
+        ways = words.setdefault(word, [])
+        if phones not in ways:
+            ways.append(phones)
     if not words:
         raise InputError(f"{name} has no words; write lines like 'HELLO HH AH L OW'")
     return words
+
+
+def _mark_end(phones: list[str]) -> list[str]:
+    return [*phones[:-1], phones[-1] + WORD_END]
+
+
+def _invert(ids_of: dict[str, list[list[int]]]) -> dict[tuple[int, ...], str]:
+    """Map pronunciations to words: what comes first for a word before what is rare."""
+    word_of: dict[tuple[int, ...], str] = {}
+    for word, (first, *_) in ids_of.items():
+        word_of.setdefault(tuple(first), word)
+    for word, (_, *others) in ids_of.items():
+        for way in others:
+            word_of.setdefault(tuple(way), word)
+    return word_of
 
 
 def _check_phones(where: str, word: str, phones: list[str]) -> None:
@@ -160,8 +183,8 @@ def _check_phones(where: str, word: str, phones: list[str]) -> None:
             f"{where}: word {word!r} has no phones; write them after the word"
         )
     for phone in phones:
-        if phone.endswith(_WORD_END) or phone in SPECIAL_PIECES:
+        if phone.endswith(WORD_END) or phone in SPECIAL_PIECES:
             raise InputError(
                 f"{where}: {phone!r} cannot be a phone, since names that end in "
-                f"{_WORD_END!r} and {SPECIAL_PIECES} have a meaning; rename it"
+                f"{WORD_END!r} and {SPECIAL_PIECES} have a meaning; rename it"
             )

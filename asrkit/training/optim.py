@@ -41,6 +41,49 @@ class AdamWConfig(OptimConfig):
         )
 
 
+@dataclass(kw_only=True)
+class NAdamConfig(OptimConfig):
+    """Adam with Nesterov's momentum (Dozat, 2016)."""
+
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    """Decay of the running mean and of the running square."""
+    eps: float = 1e-8
+    """Added to the root of the running square."""
+    weight_decay: float = 5e-6
+    """L2: this share of a matrix is added to its gradient; vectors have none."""
+
+    def build(self, module: nn.Module) -> torch.optim.Optimizer:
+        """Make the optimizer of the module's trainable parameters."""
+        return torch.optim.NAdam(
+            parameter_groups(module, self.weight_decay),
+            lr=self.lr,
+            betas=(self.betas[0], self.betas[1]),
+            eps=self.eps,
+        )
+
+
+@dataclass(kw_only=True)
+class RAdamConfig(OptimConfig):
+    """Adam with rectified first updates in place of a warm-up (Liu et al., 2020)."""
+
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    """Decay of the running mean and of the running square."""
+    eps: float = 1e-8
+    """Added to the root of the running square."""
+    weight_decay: float = 1e-2
+    """Decoupled decay of matrices; vectors (biases, norms) are not decayed."""
+
+    def build(self, module: nn.Module) -> torch.optim.Optimizer:
+        """Make the optimizer of the module's trainable parameters."""
+        return torch.optim.RAdam(
+            parameter_groups(module, self.weight_decay),
+            lr=self.lr,
+            betas=(self.betas[0], self.betas[1]),
+            eps=self.eps,
+            decoupled_weight_decay=True,
+        )
+
+
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Split trainable parameters: matrices are decayed, vectors are not."""
     trainable = [p for p in module.parameters() if p.requires_grad]

@@ -1,9 +1,11 @@
-"""Learning-rate schedules: pure functions of how much of the training is done."""
+"""Learning-rate schedules: pure functions of how far training is."""
 
 import itertools
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
+
+from asrkit.utils.moment import Moment
 
 
 @dataclass(kw_only=True)
@@ -11,8 +13,8 @@ class ScheduleConfig:
     """Base class of the schedules: what to multiply the peak learning rate by."""
 
     @abstractmethod
-    def factor(self, progress: float) -> float:
-        """Return the factor when the share `progress` (0 to 1) is done."""
+    def factor(self, moment: Moment) -> float:
+        """Return the factor on the learning rate of the next update."""
 
 
 @dataclass(kw_only=True)
@@ -26,10 +28,10 @@ class OneCycleConfig(ScheduleConfig):
     final: float = 0.001
     """Factor at the end."""
 
-    def factor(self, progress: float) -> float:
-        """Return the factor when the share `progress` (0 to 1) is done."""
+    def factor(self, moment: Moment) -> float:
+        """Return the factor on the learning rate of the next update."""
         return one_cycle(
-            progress, warmup=self.warmup, start=self.start, final=self.final
+            moment.share, warmup=self.warmup, start=self.start, final=self.final
         )
 
 
@@ -40,21 +42,72 @@ class TriangleConfig(ScheduleConfig):
     rise: float = 0.45
     """Share of the training spent rising, 0 to 1."""
     fall: float = 0.45
-    """Share of the training spent falling back to `start`, 0 to 1."""
+    """Share of the training spent falling to `low`, 0 to 1."""
     start: float = 0.1
-    """Factor at the beginning and after the fall."""
+    """Factor at the beginning."""
+    low: float = 0.1
+    """Factor after the fall."""
     final: float = 0.00125
     """Factor at the end of the tail."""
 
-    def factor(self, progress: float) -> float:
-        """Return the factor when the share `progress` (0 to 1) is done."""
+    def factor(self, moment: Moment) -> float:
+        """Return the factor on the learning rate of the next update."""
         points = [
             (0.0, self.start),
             (self.rise, 1.0),
-            (self.rise + self.fall, self.start),
+            (self.rise + self.fall, self.low),
             (1.0, self.final),
         ]
-        return piecewise_linear(progress, points)
+        return piecewise_linear(moment.share, points)
+
+
+@dataclass(kw_only=True)
+class ConstantThenDecayConfig(ScheduleConfig):
+    """RWTH's schedule to go on with: constant, linear down, then a linear tail."""
+
+    hold: float = 0.45
+    """Share of the training at the peak, 0 to 1."""
+    fall: float = 0.45
+    """Share of the training spent falling to `low`, 0 to 1."""
+    low: float = 0.125
+    """Factor after the fall."""
+    final: float = 0.0125
+    """Factor at the end of the tail."""
+
+    def factor(self, moment: Moment) -> float:
+        """Return the factor on the learning rate of the next update."""
+        points = [
+            (self.hold, 1.0),
+            (self.hold + self.fall, self.low),
+            (1.0, self.final),
+        ]
+        return piecewise_linear(moment.share, points)
+
+
+@dataclass(kw_only=True)
+class EdenConfig(ScheduleConfig):
+    """Falls with updates and with epochs, not with the share done.
+
+    Equation 8 of Zipformer (Yao et al., 2024); epochs count with fractions. icefall's
+    epoch reads every utterance at three speeds: where each is read at one speed, drawn
+    at random, three epochs make one of icefall's.
+    """
+
+    updates: float = 7500.0
+    """Updates after which the factor starts to fall in earnest."""
+    epochs: float = 3.5
+    """Epochs after which it does."""
+    warmup: int = 500
+    """Updates spent rising."""
+    start: float = 0.5
+    """What the warm-up starts from."""
+
+    def factor(self, moment: Moment) -> float:
+        """Return the factor on the learning rate of the next update."""
+        by_update = (1.0 + (moment.update / self.updates) ** 2) ** -0.25
+        by_epoch = (1.0 + (moment.epochs / self.epochs) ** 2) ** -0.25
+        rise = [(0.0, self.start), (float(self.warmup), 1.0)]
+        return by_update * by_epoch * piecewise_linear(float(moment.update), rise)
 
 
 @dataclass(kw_only=True)
@@ -64,9 +117,9 @@ class ConstantConfig(ScheduleConfig):
     warmup: float = 0.0
     """Share of the training spent rising from 0, 0 to 1."""
 
-    def factor(self, progress: float) -> float:
-        """Return the factor when the share `progress` (0 to 1) is done."""
-        return min(1.0, progress / self.warmup) if self.warmup > 0 else 1.0
+    def factor(self, moment: Moment) -> float:
+        """Return the factor on the learning rate of the next update."""
+        return min(1.0, moment.share / self.warmup) if self.warmup > 0 else 1.0
 
 
 def one_cycle(progress: float, *, warmup: float, start: float, final: float) -> float:

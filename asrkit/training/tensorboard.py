@@ -1,5 +1,6 @@
 """TensorBoard: the only file that knows it."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,8 +53,17 @@ class TensorBoardLog:
         self._writer.close()
 
 
+def reset_peak_memory(device: torch.device) -> None:
+    """Forget the peak so far; of the process only where the system can (Linux)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 def peak_memory_gb(device: torch.device) -> float:
-    """Return the most memory that training took: of the GPU, or of the process."""
+    """Return the most memory since the last reset: of the GPU, or of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     import resource

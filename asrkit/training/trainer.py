@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +23,7 @@ from asrkit.training.metrics import Meter, Summarize
 from asrkit.training.tensorboard import Evaluation, TensorBoardLog, peak_memory_gb
 from asrkit.utils.errors import InputError
 from asrkit.utils.loss_output import LossOutput
+from asrkit.utils.moment import Moment
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class TrainerConfig:
     accumulate: int = 1
     """Batches per process that make one update."""
     clip_norm: float = 5.0
-    """Largest norm of the gradient of the mean loss."""
+    """Largest norm of the gradient of the mean loss; 0 does not clip."""
     average_decay: float = 0.999
     """Decay of the running average of the weights per update; 0 turns it off."""
     validate_every: int = 1
@@ -114,7 +117,7 @@ class Trainer:
     Args:
         task: What to train, on `world.device`.
         optimizer: Of the task's parameters.
-        factor: Maps the share of training done to the factor on the learning rate.
+        factor: Gives the factor on the learning rate of the next update.
         batches: Opens the data.
         length: How long.
         validate: Evaluates the averaged task on dev; called on all processes.
@@ -122,8 +125,7 @@ class Trainer:
         summarize: Turns summed stats into scalars.
         headline: Scalars that the progress line shows.
         description: Plain values that every checkpoint carries.
-        announce: Told before every update which share of training is done, and how
-            many updates.
+        announce: Told before every update how far training is.
         folder: Of the stage: checkpoints/ and tensorboard/ are made there.
         world: This process among its like.
         config: Everything else.
@@ -134,7 +136,7 @@ class Trainer:
         task: nn.Module,
         optimizer: torch.optim.Optimizer,
         *,
-        factor: Callable[[float], float],
+        factor: Callable[[Moment], float],
         batches: Batches,
         length: Length,
         validate: Callable[[nn.Module], Evaluation],
@@ -142,7 +144,7 @@ class Trainer:
         summarize: Summarize,
         headline: list[str],
         description: Mapping[str, Any],
-        announce: Callable[[float, int], None],
+        announce: Callable[[Moment], None],
         folder: Path,
         world: World,
         config: TrainerConfig,
@@ -178,6 +180,8 @@ class Trainer:
         self.position: Mapping[str, float] | None = None
         self.best = float("inf")
         self.skipped = 0
+        self.seconds_before = 0.0
+        self.start = time.monotonic()
         self.shown: dict[str, float] = {}
         self.interval, self.epoch_meter = Meter(), Meter()
 
@@ -188,6 +192,7 @@ class Trainer:
             KeyboardInterrupt: SIGINT or SIGTERM came; everything is saved.
         """
         self.resume()
+        self.start = time.monotonic()
         module = self.wrapped()
         self.interval.reset()
         self.epoch_meter.reset()
@@ -215,6 +220,11 @@ class Trainer:
         return self.length.done(self.epochs + 1e-6, self.update)
 
     @property
+    def seconds(self) -> float:
+        """Time that training has taken, with that before interruptions."""
+        return self.seconds_before + time.monotonic() - self.start
+
+    @property
     def epoch(self) -> int:
         """Whole epochs that are done."""
         return int(self.epochs + 1e-6)
@@ -237,8 +247,9 @@ class Trainer:
 
     def step(self, module: nn.Module, group: list[tuple[Batch, Position]]) -> None:
         """Make one update."""
-        self.announce(self.done, self.update)
-        factor = self.factor(self.done)
+        moment = Moment(self.done, self.update, self.epochs)
+        self.announce(moment)
+        factor = self.factor(moment)
         for parameters, peak in zip(
             self.optimizer.param_groups, self.peak_lrs, strict=True
         ):
@@ -257,7 +268,8 @@ class Trainer:
         scale = self.world.size / stats.pop("weight").clamp(min=1.0)
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         torch._foreach_mul_(gradients, scale.to(torch.float32))
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
+        limit = self.config.clip_norm or math.inf
+        norm = nn.utils.clip_grad_norm_(self.parameters, limit)
         if torch.isfinite(norm):
             self.optimizer.step()
             self.average.update()
@@ -360,6 +372,7 @@ class Trainer:
             "epochs": self.epochs,
             "position": dict(self.position or {}),
             "best": self.best,
+            "seconds": self.seconds,
             "dev": dev,
             "rng": rng,
         }
@@ -376,6 +389,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.update, self.epochs = state["update"], state["epochs"]
         self.position, self.best = state["position"], state["best"]
+        self.seconds_before = state["seconds"]
         if len(state["rng"]) == self.world.size:
             self.set_rng_state(state["rng"][self.world.rank])
         self.console.say(

@@ -122,7 +122,11 @@ def projected_losses(
         bias: (V,).
         problem: The rest.
     """
-    losses: Tensor = _ProjectedLoss.apply(enc_proj, pred_proj, weight, bias, problem)
+    inputs: tuple[Tensor, ...] = (enc_proj, pred_proj, weight, bias)
+    if not torch.is_grad_enabled():
+        # A Function looks at the inputs alone and would compute their gradients.
+        inputs = tuple(tensor.detach() for tensor in inputs)
+    losses: Tensor = _ProjectedLoss.apply(*inputs, problem)
     return losses
 
 

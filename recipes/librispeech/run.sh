@@ -13,7 +13,8 @@
 #   --gpus N      train on N GPUs with torchrun
 #   --lm NAME     train a language model, too, and decode with it: ngram, or a file of
 #                 conf/lm, such as lstm or transformer
-#   key=value     any setting, e.g. loss=ctc optim.lr=1e-3 exp_dir=exp/mine
+#   key=value     any setting, e.g. loss=ctc optim.lr=1e-3 exp_dir=exp/mine;
+#                 pipeline=progressive trains in stages (docs/progressive.md)
 #
 # What is done is not done again: to go on after an interruption, run the same command.
 set -euo pipefail
@@ -79,6 +80,15 @@ while IFS= read -r line; do settings+=("$line"); done < <(
 )
 [ ${#settings[@]} -gt 2 ] || exit 2
 settings+=(${overrides[@]+"${overrides[@]}"})
+# A run of another pipeline has a folder of its own.
+case " ${overrides[*]-} " in
+*" exp_dir="*) ;;
+*" pipeline="*)
+    other="$(printf '%s\n' "${overrides[@]}" | sed -n 's/^pipeline=//p' | tail -n 1)"
+    base="$(printf '%s\n' "${settings[@]}" | sed -n 's/^exp_dir=//p' | tail -n 1)"
+    [ "$other" = single ] || settings+=("exp_dir=${base}_$other")
+    ;;
+esac
 exp_dir='' manifests='' train_parts=''
 for setting in "${settings[@]}"; do
     case "$setting" in
@@ -96,11 +106,17 @@ train() {
     fi
 }
 
-if from_to 2 && [ ! -e "$exp_dir/train/done" ]; then
+# Lists the training stages' results that are newer than a file.
+newer_than() {
+    find "$exp_dir" -mindepth 2 -maxdepth 2 -name done -not -path '*/lm_*' -newer "$1"
+}
+started() { compgen -G "$exp_dir/*/done" >/dev/null; }
+
+if from_to 2 && ! started; then
     say "stage 2: features"
     "$PYTHON" scripts/compute_features.py "${settings[@]}"
 fi
-if from_to 3 && [ ! -e "$exp_dir/train/done" ]; then
+if from_to 3 && ! started; then
     say "stage 3: tokenizer"
     "$PYTHON" scripts/tokenizer.py "${settings[@]}"
 fi
@@ -109,7 +125,7 @@ if from_to 4; then
     train scripts/train.py "${settings[@]}"
 fi
 if from_to 5; then
-    if [ "$exp_dir/average.pt" -nt "$exp_dir/train/done" ]; then
+    if [ -e "$exp_dir/average.pt" ] && [ -z "$(newer_than "$exp_dir/average.pt")" ]; then
         say "stage 5: already done, $exp_dir/average.pt"
     else
         say "stage 5: average"

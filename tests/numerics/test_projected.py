@@ -173,3 +173,14 @@ def test_shapes_that_do_not_fit_are_named(name, change):
         inputs[place] = torch.zeros(shape)
     with pytest.raises(ValueError, match=name):
         fused_loss(*inputs, *batch)
+
+
+@pytest.mark.parametrize("loss", [fused_loss, sample_wise_loss])
+def test_without_gradients_none_are_computed(loss, monkeypatch):
+    inputs, batch = projections()
+    leaves = [x.clone().requires_grad_() for x in inputs]
+    expected = loss(*leaves, *batch)
+    # To call it would fail.
+    monkeypatch.setattr(tiles.TiledLoss, "backward_tile", None)
+    with torch.no_grad():
+        torch.testing.assert_close(loss(*leaves, *batch), expected.detach())

@@ -12,7 +12,10 @@ from asrkit.cli.overrides import apply_overrides
 from asrkit.config import COMPONENTS, from_plain, register, to_plain
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.snapshot import differences
+from asrkit.pipeline.stage import TrainStageConfig
+from asrkit.pipeline.view import for_stage
 from asrkit.utils.errors import InputError
+from asrkit.utils.moment import Moment
 
 ROOT = Path(__file__).resolve().parents[2]
 GROUPS = {
@@ -48,15 +51,56 @@ def test_every_file_composes_and_survives_a_checkpoint(choice):
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_builds(experiment):
-    config = make(f"experiment={experiment}", "encoder.num_layers=1")
-    model = config.model.build(config.features.num_bins, vocab_size=20)
+    phones = "zhou2022_librispeech" in experiment
+    extra = ["tokenizer.lexicon=lexicon.txt"] if phones else []
+    config = make(f"experiment={experiment}", "encoder.num_layers=1", *extra)
+    for name in config.pipeline.order:
+        stage = config.pipeline.stages[name]
+        if not isinstance(stage, TrainStageConfig):
+            continue
+        model = for_stage(config, name).model
+        model = model.build(config.features.num_bins, vocab_size=20)
+        stage.optim.build(model)
+        used = {"encoder"}
+        used |= {"ctc_head"} if stage.loss.weights.get("ctc") else set()
+        if stage.loss.weights.get("transducer"):
+            used |= {"predictor", "joiner"}
+        assert stage.loss.build(model).modules_used == used
+    assert from_plain(to_plain(config)) == config
+
+
+def test_the_zhou2022_stages_have_the_published_learning_rates():
+    stages = make("experiment=zhou2022_bpe").pipeline.stages
+    rates = {
+        name: [
+            stages[name].optim.lr * stages[name].schedule.factor(Moment(share))
+            for share in (0.0, 0.45, 0.9, 1.0)
+        ]
+        for name in ("viterbi", "full_sum", "mbr")
+    }
+    assert rates == {
+        "viterbi": pytest.approx([8e-5, 8e-4, 8e-5, 1e-6]),
+        "full_sum": pytest.approx([8e-5, 8e-5, 1e-5, 1e-6]),
+        "mbr": pytest.approx([1e-5] * 4),
+    }
+
+
+def test_pruned_librispeech_has_the_published_setting():
+    config = make("experiment=pruned_librispeech", "encoder.num_layers=1")
+    model = config.model.build(config.features.num_bins, vocab_size=500)
     stage = config.pipeline.stages["train"]
-    assert stage.loss == config.loss
-    assert stage.num_epochs == config.num_epochs
-    stage.optim.build(model)
-    assert stage.loss.build(model).modules_used == {
-        "encoder", "predictor", "joiner", "ctc_head",
-    }  # fmt: skip
+    optimizer = stage.optim.build(model)
+    optimizer.load_state_dict(optimizer.state_dict())
+    # After 10 of 50 epochs at three speeds each, and 8640 updates.
+    decay = (1 + (8640 / 7500) ** 2) * (1 + (10 / 3.5) ** 2)
+    factor = stage.schedule.factor(Moment(0.2, 8640, 30.0))
+    assert optimizer.param_groups[0]["lr"] * factor == pytest.approx(
+        0.045 * decay**-0.25
+    )
+    criterion = stage.loss.build(model).criteria["transducer"]
+    scales = [criterion.scales.at(Moment(0.0, n)) for n in (0, 1000, 2000, 9000)]
+    assert scales == [(1.0, 0.1), (0.75, 0.55), (0.5, 1.0), (0.5, 1.0)]
+    assert from_plain(to_plain(config)) == config
 
 
 @pytest.mark.parametrize(

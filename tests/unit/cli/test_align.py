@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from asrkit.cli.align import main
-from asrkit.cli.aligner import MAX_CELLS, Aligner, By
+from asrkit.cli.aligner import MAX_CELLS, Aligner
 from asrkit.data.manifests import write_manifests
 from asrkit.data.pieces import read_audio
 from asrkit.data.scan import Utterance, scan
+from asrkit.pipeline.align_stage import By
 from asrkit.pipeline.experiment import AVERAGE
 from asrkit.pipeline.recognizer import load_recognizer
 from asrkit.utils.errors import InputError

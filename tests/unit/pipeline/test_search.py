@@ -7,7 +7,9 @@ from asrkit.decoding.ctc_greedy import CtcGreedyConfig
 from asrkit.decoding.greedy import GreedyConfig
 from asrkit.losses.ctc import CtcLossConfig
 from asrkit.losses.fused import FusedLossConfig
-from asrkit.pipeline.search import choose_search
+from asrkit.losses.viterbi import ViterbiLossConfig
+from asrkit.pipeline.align_stage import AlignStageConfig
+from asrkit.pipeline.search import choose_search, last_loss, validation_search
 from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig
 from asrkit.training.optim import AdamWConfig
 from asrkit.training.schedule import ConstantConfig
@@ -15,32 +17,53 @@ from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 
 
-def pipeline_of(loss):
-    stage = TrainStageConfig(loss=loss, optim=AdamWConfig(), schedule=ConstantConfig())
-    return PipelineConfig(stages={"train": stage}, order=["train"])
-
-
 @pytest.mark.parametrize(
     ("topology", "expected"),
     [(Topology.REGULAR, None), (Topology.MONOTONIC, 1), (Topology.CONSTRAINED, 1)],
 )
 def test_greedy_emits_as_many_labels_a_frame_as_were_trained(topology, expected):
-    pipeline = pipeline_of(FusedLossConfig(topology=topology))
-    assert choose_search(GreedyConfig(), pipeline).max_symbols == expected
+    loss = FusedLossConfig(topology=topology)
+    assert choose_search(GreedyConfig(), loss).max_symbols == expected
     own = GreedyConfig(max_symbols=3)
-    assert choose_search(own, pipeline).max_symbols == 3
+    assert choose_search(own, loss).max_symbols == 3
 
 
 def test_a_beam_over_other_paths_is_refused():
     loss = FusedLossConfig(topology=Topology.MONOTONIC)
     with pytest.raises(InputError, match="choose decode=modified_beam_search"):
-        choose_search(BeamSearchConfig(), pipeline_of(loss))
-    assert choose_search(BeamSearchConfig(), pipeline_of(FusedLossConfig()))
+        choose_search(BeamSearchConfig(), loss)
+    assert choose_search(BeamSearchConfig(), FusedLossConfig())
 
 
 def test_a_search_of_what_is_not_trained_is_refused():
     with pytest.raises(InputError, match="choose decode=ctc_greedy"):
-        choose_search(GreedyConfig(), pipeline_of(CtcLossConfig()))
+        choose_search(GreedyConfig(), CtcLossConfig())
     only = FusedLossConfig(weights={"transducer": 1.0})
     with pytest.raises(InputError, match=r"give loss.weights.ctc a weight"):
-        choose_search(CtcGreedyConfig(), pipeline_of(only))
+        choose_search(CtcGreedyConfig(), only)
+
+
+def test_validation_takes_what_the_stage_trains():
+    assert isinstance(
+        validation_search(GreedyConfig(), CtcLossConfig()), CtcGreedyConfig
+    )
+    found = validation_search(CtcGreedyConfig(), ViterbiLossConfig())
+    assert isinstance(found, GreedyConfig)
+    assert found.max_symbols == 1
+    own = GreedyConfig(blank_penalty=1.0)
+    assert validation_search(own, FusedLossConfig()) is own
+
+
+def test_the_last_stage_that_trains_is_decoded_with():
+    stages = {
+        name: TrainStageConfig(
+            loss=loss, optim=AdamWConfig(), schedule=ConstantConfig()
+        )
+        for name, loss in (("a", CtcLossConfig()), ("b", FusedLossConfig()))
+    }
+    stages["c"] = AlignStageConfig(source="b")
+    for order, expected in (("ab", FusedLossConfig), ("ba", CtcLossConfig)):
+        pipeline = PipelineConfig(stages=stages, order=[*order, "c"])
+        assert isinstance(last_loss(pipeline), expected)
+    with pytest.raises(InputError, match="none of these trains"):
+        last_loss(PipelineConfig(stages=stages, order=["c"]))

@@ -28,7 +28,7 @@ def make_task(loss, frozen=()):
     return AsrTask(
         model, loss.build(model), FeaturesConfig().build(),
         AugmentConfig().spec.build(),
-        frozen=set(frozen),
+        freeze=frozen,
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def make_trainer(folder, *, num_epochs=3, task=None, batches=toy_batches, **conf
     return Trainer(
         task,
         AdamWConfig(lr=1e-2).build(task),
-        factor=lambda done: 1.0 - 0.5 * done,
+        factor=lambda moment: 1.0 - 0.5 * moment.share,
         batches=batches,
         length=Length(num_epochs),
         validate=lambda module: Evaluation({"wer": 50.0}),
@@ -74,7 +74,7 @@ def make_trainer(folder, *, num_epochs=3, task=None, batches=toy_batches, **conf
         summarize=lambda sums: {"seconds": sums["wall_seconds"]},
         headline=[],
         description={"config": {}, "tokenizer": {}, "versions": {}},
-        announce=lambda share, update: None,
+        announce=lambda moment: None,
         folder=folder,
         world=CPU,
         config=TrainerConfig(**config),

@@ -1,0 +1,130 @@
+"""The progressive pipeline by the real command, killed in every stage."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from asrkit.data.rows import read_rows
+from tests.integration.conftest import ONE_THREAD, ROOT, SETTINGS, train
+
+pytestmark = pytest.mark.slow
+
+STAGES = ["ctc", "align", "viterbi", "full_sum", "nbest", "mbr"]
+PROGRESSIVE = ["pipeline=progressive", "num_updates=20"]
+
+
+@pytest.fixture(scope="module")
+def exp_dir(manifests, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("progressive") / "run"
+    done = train(manifests, folder, *PROGRESSIVE)
+    assert done.returncode == 0, done.stderr
+    assert "encoder: " in done.stderr
+    assert "random start: predictor, joiner" in done.stderr
+    return folder
+
+
+def weights(exp_dir, stage):
+    path = exp_dir / stage / "checkpoints" / "last.pt"
+    return torch.load(path, weights_only=True)["task"]
+
+
+def test_every_stage_leaves_what_the_next_one_takes(exp_dir, manifests):
+    for name in STAGES:
+        facts = json.loads((exp_dir / name / "done").read_text())
+        assert facts["seconds"] > 0
+        assert (exp_dir / name / "config.yaml").is_file()
+        assert list((exp_dir / name).glob("tensorboard/events*")) or name == "nbest"
+    aligned = list(read_rows(exp_dir / "align" / "alignments"))
+    for row in aligned:
+        frames = row["frames"]
+        assert frames == sorted(set(frames))  # one label a frame
+        assert all(0 <= frame < row["num_frames"] for frame in frames)
+    assert (exp_dir / "align" / "alignments.png").is_file()
+    assert "utterances aligned" in (exp_dir / "align" / "report.txt").read_text()
+    lists = list(read_rows(exp_dir / "nbest" / "nbest"))
+    assert [row["id"] for row in lists] == [row["id"] for row in aligned]
+    for row, other in zip(lists, aligned, strict=True):
+        assert row["tokens"][0] == other["tokens"]  # the reference
+        assert row["risks"][0] == 0
+        assert 1 <= len(row["tokens"]) == len(row["lm_scores"]) <= 4
+    # The heads of the viterbi stage are gone in the next one.
+    assert any(name.startswith("criterion") for name in weights(exp_dir, "viterbi"))
+    assert not any(name.startswith("criterion") for name in weights(exp_dir, "mbr"))
+    again = train(manifests, exp_dir, *PROGRESSIVE)
+    assert again.returncode == 0
+    assert [f"stage {name} is done" in again.stderr for name in STAGES] == [True] * 6
+
+
+def test_a_changed_key_of_a_done_stage_is_refused_by_name(exp_dir, manifests):
+    settings = [*PROGRESSIVE, "pipeline.stages.viterbi.loss.label_boost=1"]
+    done = train(manifests, exp_dir, *settings)
+    assert done.returncode == 2
+    assert "viterbi was trained with" in done.stderr
+    assert "label_boost=5.0, now it is 1.0" in done.stderr
+
+
+def test_a_stage_alone_starts_from_a_checkpoint(exp_dir, manifests, tmp_path):
+    own = "pipeline.stages.full_sum"
+    done = train(
+        manifests, tmp_path / "alone", *PROGRESSIVE, "pipeline.order=[full_sum]",
+        f"{own}.init.stage=null",
+        f"{own}.init.path={exp_dir / 'viterbi' / 'checkpoints' / 'best.pt'}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first, second = (
+        weights(exp_dir, "full_sum"),
+        weights(tmp_path / "alone", "full_sum"),
+    )
+    for name, value in first.items():
+        assert torch.equal(second[name], value), name
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["ctc/checkpoints/last.pt", "align/config.yaml", "viterbi/checkpoints/last.pt",
+     "full_sum/config.yaml", "nbest/config.yaml", "mbr/config.yaml"],
+)  # fmt: skip
+def test_killed_in_any_stage_it_ends_the_same(exp_dir, manifests, tmp_path, moment):
+    folder = tmp_path / "killed"
+    command = [
+        sys.executable, ROOT / "scripts/train.py", f"data.manifests={manifests}",
+        f"exp_dir={folder}", *SETTINGS, *PROGRESSIVE,
+    ]  # fmt: skip
+    environment = {**os.environ, **ONE_THREAD}
+    with subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
+        while not (folder / moment).exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert not (folder / moment.split("/")[0] / "done").exists()
+    done = train(manifests, folder, *PROGRESSIVE)
+    assert done.returncode == 0, done.stderr
+    expected = weights(exp_dir, "mbr")
+    for name, value in weights(folder, "mbr").items():
+        assert torch.equal(expected[name], value), name
+
+
+def test_lists_of_the_current_model(manifests, tmp_path):
+    settings = ["loss=mwer", "num_updates=3", "loss.weights.ctc=0.1"]
+    done = train(manifests, tmp_path / "mwer", *settings)
+    assert done.returncode == 0, done.stderr
+    assert "stage train done" in done.stderr
+
+
+def test_two_processes_share_the_shards(exp_dir, manifests, tmp_path):
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    settings = [*PROGRESSIVE, "pipeline.order=[align]"]
+    settings += [f"pipeline.stages.align.source={exp_dir}/ctc/checkpoints/best.pt"]
+    done = train(manifests, tmp_path / "two", *settings, launcher=launcher)
+    assert done.returncode == 0, done.stderr
+    one, two = (
+        folder / "align" / "alignments" for folder in (exp_dir, tmp_path / "two")
+    )
+    assert list(read_rows(one)) == list(read_rows(two))

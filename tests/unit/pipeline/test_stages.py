@@ -1,0 +1,179 @@
+"""Stages: what each sees of the configuration, their order, and what they freeze."""
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from asrkit.cli.train import CONF_DIR
+from asrkit.config import from_plain, register, to_plain
+from asrkit.models.conformer import ConformerConfig
+from asrkit.pipeline.align_report import find_suspicious
+from asrkit.pipeline.nbest_stage import Risk, risks
+from asrkit.pipeline.runner import check_order, what_matters
+from asrkit.pipeline.snapshot import differences
+from asrkit.pipeline.stage import TrainStageConfig
+from asrkit.pipeline.task import freeze_parameters
+from asrkit.pipeline.train_stage import set_dropout
+from asrkit.pipeline.view import for_stage, result_folder
+from asrkit.text.phone import PhoneTokenizer
+from asrkit.text.tokenizer import SPECIAL_PIECES
+from asrkit.utils.errors import InputError
+
+
+def make(*overrides):
+    register()
+    with initialize_config_dir(str(CONF_DIR), version_base=None):
+        chosen = ["pipeline=progressive", *overrides]
+        return OmegaConf.to_object(compose("config", chosen))
+
+
+def seen(config, name):
+    stage = config.pipeline.stages[name]
+    return what_matters(stage, to_plain(for_stage(config, name)))
+
+
+@pytest.fixture(scope="module")
+def config():
+    return make("num_updates=1000")
+
+
+def test_the_stages_share_the_length_of_a_run(config):
+    lengths = [stage.num_updates for stage in config.pipeline.training()]
+    assert sum(lengths) == 1000
+    by_epochs = make("num_epochs=20").pipeline.training()
+    assert sum(stage.num_epochs for stage in by_epochs) == pytest.approx(20.0)
+    assert all(stage.num_updates is None for stage in by_epochs)
+
+
+def test_one_choice_of_the_loss_holds_for_the_full_sum():
+    stages = make("loss=pruned", "loss.s_range=7").pipeline.stages
+    assert stages["full_sum"].loss.s_range == 7
+    assert stages["ctc"].loss.weights == {"ctc": 1.0}
+
+
+def test_a_stage_sees_its_own_settings():
+    own = "pipeline.stages.ctc"
+    config = make(
+        f"+encoder@{own}.encoder=conformer_2m", f"{own}.max_duration=77",
+        f"{own}.accumulate=3", f"{own}.clip_norm=0", "encoder=conformer_10m",
+    )  # fmt: skip
+    ctc, viterbi = for_stage(config, "ctc"), for_stage(config, "viterbi")
+    assert isinstance(ctc.encoder, ConformerConfig)
+    assert ctc.encoder.dim < viterbi.encoder.dim == config.encoder.dim
+    assert (ctc.data.max_duration, viterbi.data.max_duration) == (77, 600)
+    assert (ctc.trainer.accumulate, ctc.trainer.clip_norm) == (3, 0)
+    assert ctc.loss == config.pipeline.stages["ctc"].loss
+    assert ctc.pipeline.order == ["ctc"]
+    # Alignments are of the audio as it is.
+    assert ctc.augment.wave.speeds == [0.9, 1.0, 1.1]
+    assert viterbi.augment.wave.speeds == [1.0]
+    assert (ctc.augment.spec.time_warp, viterbi.augment.spec.time_warp) == (80, 0)
+    # Stored copies of other speeds have alignments of their own.
+    stored = for_stage(make("data.stored_features=true"), "viterbi").augment
+    assert stored.wave.speeds == [0.9, 1.0, 1.1]
+
+
+def test_what_a_checkpoint_carries_comes_back(config):
+    for name in config.pipeline.order:
+        view = for_stage(config, name)
+        assert from_plain(to_plain(view)) == view
+
+
+@pytest.mark.parametrize(
+    ("override", "touched"),
+    [
+        ("pipeline.stages.mbr.num_epochs=3", {"mbr"}),
+        ("pipeline.stages.align.by=CTC", {"align"}),
+        ("optim.lr=0.5", {"ctc", "viterbi", "full_sum", "mbr"}),
+        ("loss.topology=REGULAR", {"full_sum"}),
+        ("loss.weights.ctc=0.1", {"full_sum"}),
+    ],
+)  # fmt: skip
+def test_a_change_touches_the_stages_that_depend_on_it(config, override, touched):
+    other = make("num_updates=1000", override)
+    changed = {
+        name
+        for name in config.pipeline.order
+        if differences(seen(config, name), seen(other, name))
+    }
+    assert changed == touched
+
+
+def test_a_stage_comes_after_what_it_needs(config, tmp_path):
+    check_order(config, tmp_path)
+    config = make("pipeline.order=[ctc,viterbi]")
+    with pytest.raises(InputError, match="stage viterbi takes what stage 'align' leav"):
+        check_order(config, tmp_path)
+    (tmp_path / "align").mkdir()
+    (tmp_path / "align" / "done").touch()
+    check_order(config, tmp_path)
+    alone = make(
+        "pipeline.order=[full_sum]", "pipeline.stages.full_sum.init.stage=null",
+        "pipeline.stages.full_sum.init.path=x.pt",
+    )  # fmt: skip
+    check_order(alone, tmp_path)
+
+
+def test_pieces_need_an_alignment():
+    with pytest.raises(ValueError, match="need alignments"):
+        make("pipeline.stages.viterbi.alignments=null")
+
+
+def test_results_are_a_stage_or_a_folder(tmp_path):
+    assert (
+        result_folder(tmp_path, "align", "alignments") == tmp_path / "align/alignments"
+    )
+    assert str(result_folder(tmp_path, "./mine", "alignments")) == "mine"
+
+
+def test_parameters_are_frozen_by_name_or_pattern():
+    encoder = ConformerConfig(
+        num_layers=2, dim=8, num_heads=2, ff_dim=8, kernel_size=3, dropout=0.1,
+        subsampling_channels=2,
+    )  # fmt: skip
+    model = torch.nn.ModuleDict({"encoder": encoder.build(8)})
+    freeze_parameters(model, ["encoder.blocks.1", "*norm.weight"])
+    frozen = {n for n, p in model.named_parameters() if not p.requires_grad}
+    assert frozen == {
+        name
+        for name, _ in model.named_parameters()
+        if name.startswith("encoder.blocks.1.") or name.endswith("norm.weight")
+    }
+    assert any(name.startswith("encoder.blocks.0") for name in frozen)
+    with pytest.raises(InputError, match="no parameter is called 'joiner'"):
+        freeze_parameters(model, ["joiner"])
+    set_dropout(model, 0.5)
+    probabilities = {getattr(m, "probability", 0.5) for m in model.modules()}
+    assert probabilities == {0.5}
+
+
+def test_risks_are_counted_in_tokens_words_or_phones():
+    pieces = [*SPECIAL_PIECES, "A", "A#", "B", "B#"]
+    tokenizer = PhoneTokenizer(pieces, b"AB A B\nA A\nB B\n")
+    a, a_end, b_end = 3, 4, 6
+    row = [[a, b_end], [a_end, b_end]]  # "AB" and "A B"
+    assert risks(row, Risk.TOKEN, tokenizer) == [0, 1]
+    assert risks(row, Risk.WORD, tokenizer) == [0, 2]
+    assert risks(row, Risk.PHONE, tokenizer) == [0, 0]
+
+
+def test_a_score_far_below_the_others_is_suspicious():
+    torch.manual_seed(0)
+    scores = (-0.5 + 0.05 * torch.randn(200)).tolist()
+    rows = [
+        {"id": str(i), "num_frames": 100, "score": 100 * s}
+        for i, s in enumerate(scores)
+    ]
+    rows[17]["score"] = -300.0
+    assert find_suspicious(rows)[0] == ("17", -3.0)
+    assert len(find_suspicious(rows)) < 4
+    assert find_suspicious([]) == []
+
+
+def test_every_training_stage_has_its_criterion(config):
+    names = [type(stage.loss).__name__ for stage in config.pipeline.training()]
+    assert names == [
+        "CtcLossConfig", "ViterbiLossConfig", "FusedLossConfig", "MbrLossConfig",
+    ]  # fmt: skip
+    assert isinstance(config.pipeline.stages["ctc"], TrainStageConfig)
