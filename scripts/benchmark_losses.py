@@ -32,16 +32,19 @@ class Inputs:
     """A batch's projections, the joiner's output layer and the transcripts.
 
     Args:
-        shape: "B,T,U,V,J", all of the same length, or "librispeech": 30 utterances with
-            the lengths of train-clean-100 (mean 318 frames, 0.213 labels each).
+        shape: "B,T,U,V,J", all of the same length; "librispeech", 30 utterances with
+            the lengths of train-clean-100 (mean 318 frames, 0.213 labels each); or a
+            manifest, of which 30 utterances lend their lengths.
         device: Where.
         dtype: Of the projections.
     """
 
     def __init__(self, shape: str, device: str, dtype: torch.dtype) -> None:
         torch.manual_seed(0)
-        if shape == "librispeech":
+        if "," not in shape:
             frames = (torch.randn(30) * 120 + 318).clamp(40, 680).long()
+            if shape != "librispeech":
+                frames = manifest_frames(Path(shape), 30)
             labels, V, J = (frames * 0.213).round().long(), 500, 512
         else:
             B, T, U, V, J = map(int, shape.split(","))
@@ -84,6 +87,14 @@ class Inputs:
         am = self.enc @ self.am.to(self.enc.dtype).T
         lm = self.pred @ self.lm.to(self.pred.dtype).T
         return am.float(), lm.float()
+
+
+def manifest_frames(path: Path, count: int) -> Tensor:
+    """Return the encoder frames of utterances taken evenly from a manifest."""
+    from lhotse import load_manifest_lazy
+
+    seconds = [cut.duration for cut in load_manifest_lazy(path)]
+    return torch.tensor(seconds[:: len(seconds) // count][:count]).mul(25).ceil().long()
 
 
 def full(x: Inputs) -> Tensor:
@@ -176,6 +187,22 @@ def warprnnt_numba(x: Inputs) -> Tensor:
     return loss(x.join().float(), *(t.int() for t in x.batch))
 
 
+def viterbi(x: Inputs) -> Tensor:
+    """Frame-wise cross-entropy along a path, every frame in two pieces."""
+    from asrkit.transducer.frame_wise import frame_wise_loss, labels_before
+
+    # Labels evenly over the frames.
+    spread = (torch.arange(x.U, device=x.enc.device) + 0.5) * x.T / x.U
+    frames = (spread * (x.enc_lens / x.T)[:, None]).long()
+    frames = frames.clamp(max=x.T - 1)
+    alignment = torch.zeros(x.B, x.T, dtype=torch.int64, device=x.enc.device)
+    alignment.scatter_(1, frames, x.tokens)
+    rows = torch.arange(x.B, device=x.enc.device)[:, None], labels_before(alignment)
+    hidden = torch.tanh(x.enc + x.pred[rows]).repeat(2, 1, 1)
+    logits = torch.nn.functional.linear(hidden, x.weight.to(hidden.dtype), x.bias)
+    return frame_wise_loss(logits, alignment.repeat(2, 1), x.enc_lens.repeat(2)).sum()
+
+
 def lattice(x: Inputs) -> Tensor:
     """The lattice alone, from random arcs; V and J do not count."""
     from asrkit.transducer.lattice import lattice as run
@@ -189,7 +216,7 @@ def lattice(x: Inputs) -> Tensor:
 MODES: dict[str, Callable[[Inputs], Tensor]] = {
     f.__name__: f
     for f in (
-        full, fused, sample_wise, pruned, sampled, lattice,
+        full, fused, sample_wise, pruned, sampled, viterbi, lattice,
         torchaudio, k2, k2_pruned, warprnnt_numba,
     )
 }  # fmt: skip
@@ -289,7 +316,7 @@ def main() -> None:
     )
     add = parser.add_argument
     add("--modes", nargs="+", choices=list(MODES), default=list(MODES))
-    add("--shapes", nargs="+", default=["8,250,60,500,512"], help="B,T,U,V,J")
+    add("--shapes", nargs="+", default=["8,250,60,500,512"], help="or a manifest")
     add("--device", default="cpu")
     add("--dtype", default="float32", choices=["float32", "bfloat16"])
     add("--runs", type=int, default=5, help="after one that does not count")

@@ -13,7 +13,7 @@ from asrkit.models.subsampling import FACTOR, subsampled_lens
 from asrkit.pipeline.align_stage import By
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.recognizer import Recognizer
-from asrkit.pipeline.search import last_loss, trains
+from asrkit.pipeline.search import last_loss, trained
 from asrkit.transducer.rules import Rules, Topology
 from asrkit.utils.errors import InputError
 
@@ -124,7 +124,7 @@ def frame_seconds(features: Fbank) -> float:
 
 def trained_rules(config: Config) -> dict[By, Rules]:
     """Return what a model trains that can align, and by which rules."""
-    loss = last_loss(config.pipeline)
+    loss = last_loss(config)
     hat = isinstance(loss, TransducerLossConfig) and loss.hat
     rules = Rules(loss.paths or Topology.REGULAR, hat=hat)
-    return {by: rules for by in By if trains(loss, by.value)}
+    return {by: rules for by in By if by.value in trained(loss)}

@@ -99,7 +99,7 @@ def show_changes(plain: dict[str, Any]) -> None:
 
     defaults = to_plain(OmegaConf.to_object(compose(config_name="config")))
     changed = differences({**defaults, "lm": plain["lm"]}, plain)
-    # A stage takes over what the groups say; once is enough to read.
+    # Stages share the length of the run; once is enough to read.
     taken = {key for key in changed if ".".join(key.split(".")[3:]) in changed}
     changed = {key: pair for key, pair in changed.items() if key not in taken}
     lines = [f"  {key} = {new}  (default {old})" for key, (old, new) in changed.items()]

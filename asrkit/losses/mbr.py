@@ -87,7 +87,9 @@ class MbrCriterion(Criterion):
 class MbrLossConfig(TransducerLossConfig):
     """Minimum Bayes risk over n-best lists made beforehand."""
 
-    weights: dict[str, float] = field(default_factory=lambda: {"transducer": 1.0})
+    weights: dict[str, float] = field(
+        default_factory=lambda: {"transducer": 1.0, "ctc": 0.0}
+    )
     """Weight of each criterion: transducer (the expected risk), ctc."""
     topology: Topology = Topology.MONOTONIC
     """As the model was trained before."""

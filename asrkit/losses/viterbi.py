@@ -113,7 +113,12 @@ class ViterbiLossConfig(LossConfig):
     names = ("transducer", "encoder", "middle", "ctc")
 
     weights: dict[str, float] = field(
-        default_factory=lambda: {"transducer": 1.0, "encoder": 1.0, "middle": 0.3}
+        default_factory=lambda: {
+            "transducer": 1.0,
+            "encoder": 1.0,
+            "middle": 0.3,
+            "ctc": 0.0,
+        }
     )
     """Weight of each criterion: transducer (the joiner along the alignment), encoder
     and middle (focal heads on the encoder's last and middle block), ctc."""

@@ -12,7 +12,7 @@ from asrkit.pipeline.config import Config
 from asrkit.pipeline.initialization import best_of
 from asrkit.pipeline.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.results import timed
-from asrkit.pipeline.search import last_loss, trains, validation_search
+from asrkit.pipeline.search import last_loss, trained, validation_search
 from asrkit.pipeline.sharded import write_shards
 from asrkit.pipeline.stage import StageConfig
 from asrkit.pipeline.stage_run import StageRun
@@ -69,7 +69,7 @@ def load_source(run: StageRun, source: str) -> Recognizer:
         run.world.device,
         read_config=run.read_config,
         change=lambda config: replace(
-            config, decode=validation_search(config.decode, last_loss(config.pipeline))
+            config, decode=validation_search(config.decode, last_loss(config))
         ),
     )
 
@@ -86,7 +86,7 @@ class Alignments:
     def __init__(self, recognizer: Recognizer, by: By) -> None:
         self.recognizer = recognizer
         self.by = by
-        loss = last_loss(recognizer.config.pipeline)
+        loss = last_loss(recognizer.config)
         hat = isinstance(loss, TransducerLossConfig) and loss.hat
         self.rules = Rules(Topology.MONOTONIC, hat=hat)
 
@@ -120,13 +120,13 @@ def choose_by(by: By | None, config: Config) -> By:
     Raises:
         InputError: The last stage of the run does not train it.
     """
-    loss = last_loss(config.pipeline)
-    trained = [one for one in (By.CTC, By.TRANSDUCER) if trains(loss, one.value)]
-    if by is None and trained:
-        return trained[0]
-    if by not in trained:
+    names = trained(last_loss(config))
+    can = [one for one in (By.CTC, By.TRANSDUCER) if one.value in names]
+    if by is None and can:
+        return can[0]
+    if by not in can:
         raise InputError(
-            f"by={by.value if by else None}: the model trains {', '.join(loss.weights)}"
-            f" only; choose {' or '.join(one.value for one in trained) or 'another'}"
+            f"by={by.value if by else None}: the model trains {', '.join(names)} only; "
+            f"choose {' or '.join(one.value for one in can) or 'another model'}"
         )
     return by

@@ -14,6 +14,7 @@ from asrkit.data.manifests import load_cuts
 from asrkit.data.report import DataReport, make_report
 from asrkit.models.subsampling import FACTOR, subsampled_lens
 from asrkit.pipeline.config import Config
+from asrkit.pipeline.view import for_stage
 from asrkit.text.load import load_tokenizer
 from asrkit.text.tokenizer import TOKENS_FILE, Tokenizer
 from asrkit.training.distributed import World
@@ -71,7 +72,8 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     folder = Path(data.manifests)
     # CTC and monotonic paths give each label a frame of its own; CTC needs one more
     # between repeats.
-    losses = [stage.loss for stage in config.pipeline.training()]
+    names = config.pipeline.training()
+    losses = [for_stage(config, name).loss for name in names]
     frame_wise = any(
         loss.weights.get("ctc", 0.0) > 0 or loss.paths not in (None, Topology.REGULAR)
         for loss in losses

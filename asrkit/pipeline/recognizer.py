@@ -112,7 +112,7 @@ def load_recognizer(
     config = read_config(state["config"])
     if change is not None:
         config = change(config)
-    config.decode = choose_search(config.decode, last_loss(config.pipeline))
+    config.decode = choose_search(config.decode, last_loss(config))
     tokenizer = tokenizer_from_files(state["tokenizer"])
     model = config.model.build(config.features.num_bins, tokenizer.vocab_size)
     load_weights(model, state, path)

@@ -48,7 +48,7 @@ def run_pipeline(config: Config, plain: Plain, world: World) -> None:
     """
     exp_dir = Path(config.exp_dir)
     if config.pipeline.training():
-        choose_search(config.decode, last_loss(config.pipeline))
+        choose_search(config.decode, last_loss(config))
     waiting = [name for name in config.pipeline.order if not is_done(exp_dir, name)]
     check_order(config, exp_dir)
     for name in config.pipeline.order:

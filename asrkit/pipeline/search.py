@@ -7,7 +7,8 @@ from asrkit.decoding.ctc_greedy import CtcGreedyConfig
 from asrkit.decoding.greedy import GreedyConfig
 from asrkit.decoding.search import SearchConfig
 from asrkit.losses.criterion import LossConfig
-from asrkit.pipeline.stage import PipelineConfig
+from asrkit.pipeline.config import Config
+from asrkit.pipeline.view import for_stage
 from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 
@@ -20,10 +21,10 @@ def choose_search(decode: SearchConfig, loss: LossConfig) -> SearchConfig:
     Raises:
         InputError: The search needs what the loss does not train, or other paths.
     """
-    if not trains(loss, decode.needs):
+    if decode.needs not in trained(loss):
         raise InputError(
             f"decode={decode.name} searches what the criterion {decode.needs!r} "
-            f"trains, but this run trains {', '.join(loss.weights)} only; choose "
+            f"trains, but this run trains {', '.join(trained(loss))} only; choose "
             f"decode={'ctc_greedy' if decode.needs == 'transducer' else 'greedy'}, or "
             f"give loss.weights.{decode.needs} a weight"
         )
@@ -45,25 +46,26 @@ def validation_search(decode: SearchConfig, loss: LossConfig) -> SearchConfig:
 
     It is the run's, or the greedy one where the stage does not train what that needs.
     """
-    if not trains(loss, decode.needs):
-        decode = GreedyConfig() if trains(loss, "transducer") else CtcGreedyConfig()
+    if decode.needs not in trained(loss):
+        greedy = GreedyConfig if "transducer" in trained(loss) else CtcGreedyConfig
+        decode = greedy()
     return choose_search(decode, loss)
 
 
-def trains(loss: LossConfig, name: str) -> bool:
-    """Say whether the criterion of that name has a weight."""
-    return loss.weights.get(name, 0.0) > 0
+def trained(loss: LossConfig) -> list[str]:
+    """Name the criteria that have a weight."""
+    return [name for name, weight in loss.weights.items() if weight > 0]
 
 
-def last_loss(pipeline: PipelineConfig) -> LossConfig:
-    """Return what the last stage that trains does: its model is decoded with.
+def last_loss(config: Config) -> LossConfig:
+    """Return the loss of the last stage that trains: its model is decoded with.
 
     Raises:
         InputError: No stage trains.
     """
-    stages = pipeline.training()
-    if not stages:
+    names = config.pipeline.training()
+    if not names:
         raise InputError(
-            f"pipeline.order is {', '.join(pipeline.order)}: none of these trains"
+            f"none of pipeline.order={', '.join(config.pipeline.order)} trains a model"
         )
-    return stages[-1].loss
+    return for_stage(config, names[-1]).loss

@@ -43,11 +43,11 @@ class TrainStageConfig(StageConfig):
     What is null is as in the rest of the configuration.
     """
 
-    loss: LossConfig
+    loss: LossConfig | None = None
     """Criterion."""
-    optim: OptimConfig
+    optim: OptimConfig | None = None
     """Optimizer."""
-    schedule: ScheduleConfig
+    schedule: ScheduleConfig | None = None
     """Schedule."""
     encoder: EncoderConfig | None = None
     """Acoustic network of this stage, e.g. a smaller one that only aligns."""
@@ -114,7 +114,7 @@ class PipelineConfig:
         if not self.order:
             raise ValueError("pipeline.order is empty: name at least one stage")
 
-    def training(self) -> list[TrainStageConfig]:
-        """Return the stages that train, in their order."""
-        stages = [self.stages[name] for name in self.order]
-        return [stage for stage in stages if isinstance(stage, TrainStageConfig)]
+    def training(self) -> list[str]:
+        """Name the stages that train, in their order."""
+        pairs = [(name, self.stages[name]) for name in self.order]
+        return [name for name, stage in pairs if isinstance(stage, TrainStageConfig)]

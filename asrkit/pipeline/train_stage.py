@@ -65,8 +65,8 @@ def build_task(run: StageRun) -> AsrTask:
     model = config.model.build(config.features.num_bins, run.tokenizer.vocab_size)
     if stage.dropout is not None:
         set_dropout(model, stage.dropout)
-    criterion = stage.loss.build(model)
-    give_search(criterion, stage.loss)
+    criterion = config.loss.build(model)
+    give_search(criterion, config.loss)
     context_size, chunks = model.predictor.context_size, stage.chunks
     task = AsrTask(
         model,
@@ -99,13 +99,13 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
     corpus = usable(run, attach)
     return Trainer(
         task,
-        stage.optim.build(task),
-        factor=stage.schedule.factor,
+        config.optim.build(task),
+        factor=config.schedule.factor,
         batches=TrainBatches(config, corpus.train, run.tokenizer, run.world, attach),
         length=Length(stage.num_epochs, stage.num_updates),
         validate=Validation(
             batches=DevBatches(config, corpus.dev, run.tokenizer, run.world, attach),
-            search=validation_search(config.decode, stage.loss).build(),
+            search=validation_search(config.decode, config.loss).build(),
             tokenizer=run.tokenizer,
             world=run.world,
         ),

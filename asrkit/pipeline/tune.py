@@ -68,7 +68,7 @@ def collect(
         penalties: Blank penalties.
     """
     world = World(0, 1, recognizer.device)
-    topology = last_loss(recognizer.config.pipeline).paths or Topology.REGULAR
+    topology = last_loss(recognizer.config).paths or Topology.REGULAR
     rows: list[tuple[NBest, str]] = []
     acoustic: dict[float, list[list[float]]] = {p: [] for p in penalties}
     for batch in open_batches(recognizer, cuts, world):

@@ -45,9 +45,9 @@ def for_stage(config: Config, name: str) -> Config:
         trainer=trainer,
         augment=augment,
         encoder=stage.encoder or config.encoder,
-        loss=stage.loss,
-        optim=stage.optim,
-        schedule=stage.schedule,
+        loss=stage.loss or config.loss,
+        optim=stage.optim or config.optim,
+        schedule=stage.schedule or config.schedule,
         num_epochs=stage.num_epochs,
         num_updates=stage.num_updates,
     )

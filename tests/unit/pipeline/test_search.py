@@ -7,14 +7,13 @@ from asrkit.decoding.ctc_greedy import CtcGreedyConfig
 from asrkit.decoding.greedy import GreedyConfig
 from asrkit.losses.ctc import CtcLossConfig
 from asrkit.losses.fused import FusedLossConfig
+from asrkit.losses.mbr import MbrLossConfig
+from asrkit.losses.pruned import PrunedLossConfig
 from asrkit.losses.viterbi import ViterbiLossConfig
-from asrkit.pipeline.align_stage import AlignStageConfig
 from asrkit.pipeline.search import choose_search, last_loss, validation_search
-from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig
-from asrkit.training.optim import AdamWConfig
-from asrkit.training.schedule import ConstantConfig
 from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
+from tests.unit.pipeline.compose import make
 
 
 @pytest.mark.parametrize(
@@ -55,15 +54,14 @@ def test_validation_takes_what_the_stage_trains():
 
 
 def test_the_last_stage_that_trains_is_decoded_with():
-    stages = {
-        name: TrainStageConfig(
-            loss=loss, optim=AdamWConfig(), schedule=ConstantConfig()
-        )
-        for name, loss in (("a", CtcLossConfig()), ("b", FusedLossConfig()))
-    }
-    stages["c"] = AlignStageConfig(source="b")
-    for order, expected in (("ab", FusedLossConfig), ("ba", CtcLossConfig)):
-        pipeline = PipelineConfig(stages=stages, order=[*order, "c"])
-        assert isinstance(last_loss(pipeline), expected)
-    with pytest.raises(InputError, match="none of these trains"):
-        last_loss(PipelineConfig(stages=stages, order=["c"]))
+    own = ["+loss@pipeline.stages.train.loss=ctc"]
+    for overrides, expected in (
+        ([], FusedLossConfig),
+        (["loss=pruned"], PrunedLossConfig),
+        (own, CtcLossConfig),
+        (["pipeline=progressive"], MbrLossConfig),
+        (["pipeline=progressive", "pipeline.order=[ctc,align]"], CtcLossConfig),
+    ):
+        assert isinstance(last_loss(make(*overrides)), expected)
+    with pytest.raises(InputError, match="none of pipeline.order=align trains"):
+        last_loss(make("pipeline=progressive", "pipeline.order=[align]"))

@@ -2,30 +2,28 @@
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from asrkit.cli.train import CONF_DIR
-from asrkit.config import from_plain, register, to_plain
+from asrkit.config import from_plain, to_plain
 from asrkit.models.conformer import ConformerConfig
 from asrkit.pipeline.align_report import find_suspicious
 from asrkit.pipeline.nbest_stage import Risk, risks
 from asrkit.pipeline.runner import check_order, what_matters
 from asrkit.pipeline.snapshot import differences
-from asrkit.pipeline.stage import TrainStageConfig
 from asrkit.pipeline.task import freeze_parameters
 from asrkit.pipeline.train_stage import set_dropout
 from asrkit.pipeline.view import for_stage, result_folder
 from asrkit.text.phone import PhoneTokenizer
 from asrkit.text.tokenizer import SPECIAL_PIECES
 from asrkit.utils.errors import InputError
+from tests.unit.pipeline.compose import make as compose
 
 
 def make(*overrides):
-    register()
-    with initialize_config_dir(str(CONF_DIR), version_base=None):
-        chosen = ["pipeline=progressive", *overrides]
-        return OmegaConf.to_object(compose("config", chosen))
+    return compose("pipeline=progressive", *overrides)
+
+
+def training(config):
+    return [config.pipeline.stages[name] for name in config.pipeline.training()]
 
 
 def seen(config, name):
@@ -39,17 +37,17 @@ def config():
 
 
 def test_the_stages_share_the_length_of_a_run(config):
-    lengths = [stage.num_updates for stage in config.pipeline.training()]
+    lengths = [stage.num_updates for stage in training(config)]
     assert sum(lengths) == 1000
-    by_epochs = make("num_epochs=20").pipeline.training()
+    by_epochs = training(make("num_epochs=20"))
     assert sum(stage.num_epochs for stage in by_epochs) == pytest.approx(20.0)
     assert all(stage.num_updates is None for stage in by_epochs)
 
 
 def test_one_choice_of_the_loss_holds_for_the_full_sum():
-    stages = make("loss=pruned", "loss.s_range=7").pipeline.stages
-    assert stages["full_sum"].loss.s_range == 7
-    assert stages["ctc"].loss.weights == {"ctc": 1.0}
+    config = make("loss=pruned", "loss.s_range=7")
+    assert for_stage(config, "full_sum").loss.s_range == 7
+    assert for_stage(config, "ctc").loss.weights == {"ctc": 1.0}
 
 
 def test_a_stage_sees_its_own_settings():
@@ -63,7 +61,7 @@ def test_a_stage_sees_its_own_settings():
     assert ctc.encoder.dim < viterbi.encoder.dim == config.encoder.dim
     assert (ctc.data.max_duration, viterbi.data.max_duration) == (77, 600)
     assert (ctc.trainer.accumulate, ctc.trainer.clip_norm) == (3, 0)
-    assert ctc.loss == config.pipeline.stages["ctc"].loss
+    assert ctc.loss == config.pipeline.stages["ctc"].loss != config.loss
     assert ctc.pipeline.order == ["ctc"]
     # Alignments are of the audio as it is.
     assert ctc.augment.wave.speeds == [0.9, 1.0, 1.1]
@@ -172,8 +170,16 @@ def test_a_score_far_below_the_others_is_suspicious():
 
 
 def test_every_training_stage_has_its_criterion(config):
-    names = [type(stage.loss).__name__ for stage in config.pipeline.training()]
-    assert names == [
+    losses = [for_stage(config, name).loss for name in config.pipeline.training()]
+    assert [type(loss).__name__ for loss in losses] == [
         "CtcLossConfig", "ViterbiLossConfig", "FusedLossConfig", "MbrLossConfig",
     ]  # fmt: skip
-    assert isinstance(config.pipeline.stages["ctc"], TrainStageConfig)
+
+
+def test_a_stage_may_have_an_optimizer_and_a_schedule_of_its_own():
+    own = "pipeline.stages.viterbi"
+    config = make(f"+optim@{own}.optim=nadam", f"+schedule@{own}.schedule=triangle")
+    viterbi, ctc = for_stage(config, "viterbi"), for_stage(config, "ctc")
+    assert type(viterbi.optim).__name__ == "NAdamConfig"
+    assert type(ctc.optim).__name__ == "AdamWConfig"
+    assert type(viterbi.schedule).__name__ == "TriangleConfig"

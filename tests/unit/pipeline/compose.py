@@ -1,0 +1,14 @@
+"""Configurations for tests, composed from conf/."""
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from asrkit.cli.train import CONF_DIR
+from asrkit.config import register
+
+
+def make(*overrides):
+    """Return the configuration that the overrides give."""
+    register()
+    with initialize_config_dir(str(CONF_DIR), version_base=None):
+        return OmegaConf.to_object(compose("config", list(overrides)))
