@@ -61,6 +61,14 @@ def run_with_config(command: Callable[[Config], None]) -> int:
         entry()
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explain(error) or str(error)) from error
+    except AssertionError as error:
+        if "Unexpected type for root" not in str(error):
+            raise
+        raise InputError(
+            "a key=value goes below a component that is null, as is what a stage takes "
+            "from the run; choose the component first, e.g. "
+            "+schedule@pipeline.stages.viterbi.schedule=constant"
+        ) from error
     return 0
 
 

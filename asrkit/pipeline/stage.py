@@ -49,6 +49,8 @@ class TrainStageConfig(StageConfig):
     """Optimizer."""
     schedule: ScheduleConfig | None = None
     """Schedule."""
+    lr_scale: float = 1.0
+    """Factor on all learning rates, e.g. of a stage that goes on gently."""
     encoder: EncoderConfig | None = None
     """Acoustic network of this stage, e.g. a smaller one that only aligns."""
     augment: AugmentConfig | None = None

@@ -78,6 +78,9 @@ class Validation:
             "loss_per_frame": total["loss"] / total["frames"],
             "wer": score(hypotheses).wer,
         }
+        if "expected_risk" in total:
+            risk = total["expected_risk"] / max(total["tokens"], 1.0)
+            scalars["expected_risk_per_token"] = risk
         return Evaluation(scalars, {"hypotheses": _table(hypotheses)}, pictures)
 
 

@@ -63,5 +63,5 @@ def test_the_last_stage_that_trains_is_decoded_with():
         (["pipeline=progressive", "pipeline.order=[ctc,align]"], CtcLossConfig),
     ):
         assert isinstance(last_loss(make(*overrides)), expected)
-    with pytest.raises(InputError, match="none of pipeline.order=align trains"):
+    with pytest.raises(InputError, match=r"none of pipeline\.order=align trains"):
         last_loss(make("pipeline=progressive", "pipeline.order=[align]"))
