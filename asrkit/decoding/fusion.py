@@ -46,20 +46,43 @@ class FusionConfig:
     """Bigram of the training's transcripts in ARPA format, which is taken away."""
     lodr_scale: float = 0.1
     """Weight of that bigram."""
+    lexicon: bool | None = None
+    """Whether only words of the lexicon of tokenizer=phone are found; null: in beam
+    searches, and wherever there is a word_lm."""
+    word_lm: str | None = None
+    """N-gram over words in ARPA format, for a tokenizer with a lexicon."""
+    word_lm_scale: float = 0.5
+    """Weight of its log-probabilities."""
     phrases: str | None = None
     """File of phrases to look out for, one a line, optionally a tab and a boost."""
     phrase_boost: float = 0.5
     """Log-score that each token of a phrase gets."""
 
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.word_lm_scale < 0:
+            raise ValueError(
+                f"decode.fusion.word_lm_scale is {self.word_lm_scale}, but no word is "
+                "better for being unlikely: set it to 0 or more"
+            )
+        if self.word_lm is not None and self.lexicon is False:
+            raise ValueError(
+                "decode.fusion.word_lm needs the lexicon that decode.fusion.lexicon="
+                "false leaves out; drop one of them"
+            )
+
     def names(self) -> list[str]:
         """Name what is fused."""
-        used = {
-            "" if self.lm is None else lm_name(self.lm): self.lm is not None,
-            "ilm": self.ilm_scale != 0,
-            "lodr": self.lodr is not None,
-            "phrases": self.phrases is not None,
-        }
-        return [name for name, is_used in used.items() if is_used]
+        used = [
+            ("" if self.lm is None else lm_name(self.lm), self.lm is not None),
+            ("ilm", self.ilm_scale != 0),
+            ("lodr", self.lodr is not None),
+            ("lexicon", self.lexicon is True),
+            ("no_lexicon", self.lexicon is False),
+            (f"word_{lm_name(self.word_lm or '')}", self.word_lm is not None),
+            ("phrases", self.phrases is not None),
+        ]
+        return [name for name, is_used in used if is_used]
 
 
 def lm_name(path: str) -> str:

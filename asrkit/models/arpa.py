@@ -15,17 +15,23 @@ import numpy as np
 
 from asrkit.models.language_model import BOUNDARY
 from asrkit.models.ngram_table import Floats, Ints, NgramTable, find_rows, row_keys
-from asrkit.text.tokenizer import UNK_ID
+from asrkit.text.tokenizer import SPECIAL_PIECES, UNK_ID
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
 _BEGIN, _END = "<s>", "</s>"
+_UNK_AS_WELL = "<UNK>"  # as some models over words write <unk>
 _LN10 = math.log(10.0)
 _NEVER = "-99"  # log10 P(<s>) as SRILM writes it: <s> is read, never predicted
 _COUNT = re.compile(r"ngram\s+(\d+)\s*=\s*(\d+)")
 _EXAMPLES = 5  # words listed in a message
+_LEFT_OUT = -1  # id of words whose n-grams are not kept
 
 logger = logging.getLogger(__name__)
+
+
+class OtherTokensError(InputError):
+    """A model's words are not the tokens it should be over."""
 
 
 def write_arpa(path: Path, table: NgramTable, tokens: Sequence[str]) -> None:
@@ -96,6 +102,23 @@ def read_arpa(path: Path, tokens: Sequence[str]) -> NgramTable:
         return _Reader(path, file, tokens).read()
 
 
+def read_word_arpa(path: Path, words: Sequence[str]) -> NgramTable:
+    """Read a model over words, as far as it is about words of a list.
+
+    N-grams with other words are left out, which changes nothing for those of the list.
+    <UNK> is <unk>.
+
+    Args:
+        path: The file; packed with gzip if its name ends with .gz.
+        words: The word of each id, `WordList.tokens`.
+
+    Raises:
+        InputError: The file cannot be read or is malformed, or has no word of the list.
+    """
+    with _open_text(path) as file:
+        return _WordReader(path, file, words).read()
+
+
 @contextmanager
 def _open_text(path: Path) -> Iterator[TextIO]:
     """Open a text file, packed or not."""
@@ -138,6 +161,7 @@ class _Reader:
         self._tokens = tokens
         self._number = 0  # of the line that was read last
         self._keys: list[Ints] = []  # of each order so far, see `table_keys`
+        self._other: dict[str, int] = {}  # words that are no tokens
 
     def read(self) -> NgramTable:
         """Read the whole file."""
@@ -176,35 +200,51 @@ class _Reader:
 
     def _unigrams(self, count: int, weighted: bool) -> _Columns:
         """Read the 1-grams; join <s> and </s>, which come first and last, as id 0."""
-        words = _Words(self._tokens)
+        words = self._numbers()
         rows, log_probs, weights = self._section([words], count, weighted)
-        if words.unknown:
-            raise InputError(
-                f"{self._path} is a model of another tokenizer: "
-                f"{len(words.unknown)} of its {count} words are no pieces of this one, "
-                f"such as {words.unknown[:_EXAMPLES]}; train one with "
-                "scripts/train_ngram.py"
-            )
         known = set(rows[:, 0].tolist())
-        for symbol in (_BEGIN, _END):
-            if words[symbol] not in known:
-                raise self._error(f"{symbol} is not among the 1-grams")
-        self._keys[0] = self._keys[0][:-1]
-        weights[0] = weights[-1]
         lacking = [
             p for i, p in enumerate(self._tokens) if i > UNK_ID and i not in known
         ]
+        self._check(words.unknown, lacking, count)
+        for symbol in (_BEGIN, _END):
+            if words[symbol] not in known:
+                raise self._error(f"{symbol} is not among the 1-grams")
+        # <s> comes behind all tokens and before what is left out.
+        last = int(np.searchsorted(rows[:, 0], words[_BEGIN]))
+        self._keys[0] = self._keys[0][:last]
+        weights[0] = weights[last]
+        self._other = dict.fromkeys(words.unknown, _LEFT_OUT)
+        return rows[:last], log_probs[:last], weights[:last]
+
+    def _numbers(self) -> _Words:
+        """Return the ids of the words of 1-grams."""
+        return _Words(self._tokens)
+
+    def _check(self, other: list[str], lacking: list[str], count: int) -> None:
+        """Compare the words of a file with the tokens.
+
+        Args:
+            other: Words of the file that are no tokens.
+            lacking: Tokens that the file lacks.
+            count: Words of the file.
+        """
+        if other:
+            raise OtherTokensError(
+                f"{self._path} is a model of another tokenizer: "
+                f"{len(other)} of its {count} words are no pieces of this one, "
+                f"such as {other[:_EXAMPLES]}; train one with scripts/train_ngram.py"
+            )
         if lacking:
             logger.warning(
                 "%s lacks %d of %d pieces, such as %s; they get the probability of %s",
                 *(self._path, len(lacking), len(self._tokens), lacking[:_EXAMPLES]),
                 self._tokens[UNK_ID],
             )
-        return rows[:-1], log_probs[:-1], weights[:-1]
 
     def _words_at(self, n: int, known: list[int]) -> list[dict[str, int]]:
         """Return the ids of the words that each position of an n-gram may have."""
-        inner = {self._tokens[i]: i for i in known if i != BOUNDARY}
+        inner = {self._tokens[i]: i for i in known if i != BOUNDARY} | self._other
         first, last = inner | {_BEGIN: BOUNDARY}, inner | {_END: BOUNDARY}
         return [first, *[inner] * (n - 2), last]
 
@@ -238,10 +278,12 @@ class _Reader:
                     f"or </s> not last, in {line!r}"
                 ) from error
         rows = np.array(ids, dtype=np.int64).reshape(-1, n)
-        return self._sort((rows, np.array(log_probs), np.array(weights)), start)
+        kept = (rows != _LEFT_OUT).all(axis=1)
+        columns = rows[kept], np.array(log_probs)[kept], np.array(weights)[kept]
+        return self._sort(columns, start + np.flatnonzero(kept))
 
-    def _sort(self, columns: _Columns, start: int) -> _Columns:
-        """Check n-grams, the first of which is in line `start`, and sort them."""
+    def _sort(self, columns: _Columns, lines: Ints) -> _Columns:
+        """Check n-grams, which are in these lines, and sort them."""
         rows, log_probs, weights = columns
         places = find_rows(self._keys, rows[:, :-1], len(self._tokens))
         keys = row_keys(places, rows[:, -1], len(self._tokens))
@@ -255,7 +297,7 @@ class _Reader:
             (~np.isfinite(weights), "no log10 of a back-off weight"),
         ):
             if wrong.any():
-                raise self._error(message, start + int(wrong.argmax()))
+                raise self._error(message, int(lines[wrong.argmax()]))
         self._keys.append(keys[order])
         return rows[order], log_probs[order], weights[order]
 
@@ -290,3 +332,37 @@ class _Reader:
 
     def _error(self, message: str, number: int | None = None) -> InputError:
         return InputError(f"{self._path}, line {number or self._number}: {message}")
+
+
+class _WordReader(_Reader):
+    """Reads a model over words, those of a lexicon and others."""
+
+    def _numbers(self) -> _Words:
+        words = super()._numbers()
+        words.setdefault(_UNK_AS_WELL, UNK_ID)
+        return words
+
+    def _words_at(self, n: int, known: list[int]) -> list[dict[str, int]]:
+        unk = {_UNK_AS_WELL: UNK_ID} if UNK_ID in known else {}
+        return [unk | words for words in super()._words_at(n, known)]
+
+    def _check(self, other: list[str], lacking: list[str], count: int) -> None:
+        total = len(self._tokens) - len(SPECIAL_PIECES)
+        if len(lacking) == total:
+            raise InputError(
+                f"{self._path} is a model over other words: it has words such as "
+                f"{other[:_EXAMPLES]}, and none of the lexicon's, such as "
+                f"{lacking[:_EXAMPLES]}; both have to be written alike"
+            )
+        if other:
+            logger.info(
+                "%s: %d of its %d words are not in the lexicon and left out, such as "
+                "%s",
+                *(self._path, len(other), count, other[:_EXAMPLES]),
+            )
+        if lacking:
+            logger.warning(
+                "%s lacks %d of the lexicon's %d words, such as %s; they get the "
+                "probability of <unk>, 1e-100 if there is none",
+                *(self._path, len(lacking), total, lacking[:_EXAMPLES]),
+            )

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asrkit.models.arpa import read_arpa
+from asrkit.models.arpa import read_arpa, read_word_arpa
 from asrkit.models.language_model import BOUNDARY, State
 from asrkit.models.ngram_table import Ints, NgramTable, find_rows, table_keys
 from asrkit.text.tokenizer import UNK_ID
@@ -32,6 +32,19 @@ def load_ngram_lm(path: Path, tokens: Sequence[str]) -> "NgramLm":
         InputError: The file is malformed or of another tokenizer.
     """
     return NgramLm(read_arpa(path, tokens), len(tokens))
+
+
+def load_word_lm(path: Path, words: Sequence[str]) -> "NgramLm":
+    """Read a model over words from an ARPA file.
+
+    Args:
+        path: The file; packed with gzip if its name ends with .gz.
+        words: The word of each id, `WordList.tokens`.
+
+    Raises:
+        InputError: The file is malformed or has none of the words.
+    """
+    return NgramLm(read_word_arpa(path, words), len(words))
 
 
 class NgramLm(nn.Module):
@@ -108,6 +121,18 @@ class NgramLm(nn.Module):
         (nodes,) = state
         _, targets = self._follow(nodes, labels)
         return (torch.where(labels == BOUNDARY, nodes, targets),)
+
+    def score(self, state: State, tokens: Tensor) -> tuple[Tensor, State]:
+        """Return log-probabilities of given next tokens, and the states after them.
+
+        Args:
+            state: Nodes of any shape.
+            tokens: Of a shape that goes with it by broadcasting; 0 is </s>.
+        """
+        (nodes,) = state
+        shape = torch.broadcast_shapes(nodes.shape, tokens.shape)
+        log_probs, targets = self._follow(nodes, tokens)
+        return log_probs.expand(shape), (targets.expand(shape),)
 
     def final(self, state: State) -> Tensor:
         """Return the log-probability (N,) of ending here, of </s>."""

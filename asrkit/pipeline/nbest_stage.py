@@ -55,7 +55,7 @@ class NBestStageConfig(StageConfig):
     """TOKEN, WORD or PHONE: what is counted in the edit distance."""
     ngram_order: int = 3
     """Order of the n-gram over the training transcripts' tokens that takes part where
-    search.fusion.lm names no language model; 0: none does."""
+    search.fusion names no language model; 0: none does."""
 
     def __post_init__(self) -> None:
         """Check the counts."""
@@ -99,7 +99,8 @@ def run_nbest(run: StageRun) -> None:
 def open_source(run: StageRun, stage: NBestStageConfig) -> Recognizer:
     """Load the model that searches, with the language model that takes part."""
     search = stage.search
-    if search.fusion.lm is None and stage.ngram_order > 0:
+    fused = search.fusion.lm or search.fusion.word_lm
+    if fused is None and stage.ngram_order > 0:
         path = run.folder / "lm_ngram.arpa"
         if run.world.is_main and not path.is_file():
             write_ngram(run, stage.ngram_order, path)

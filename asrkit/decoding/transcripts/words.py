@@ -29,6 +29,7 @@ def find_words(
     frame_seconds: float,
     duration: float,
     offset: float = 0.0,
+    texts: Sequence[str] | None = None,
 ) -> list[Word]:
     """Group labels into words.
 
@@ -43,12 +44,13 @@ def find_words(
         frame_seconds: Audio in a frame, seconds.
         duration: Of the audio that the frames are of, seconds; no word is longer.
         offset: Where this audio begins in its recording, seconds.
+        texts: The words, where a search with a lexicon chose them; None: the tokenizer
+            tells.
     """
-    spelled = [
-        (tokenizer.decode([tokens[i] for i in span]), span)
-        for span in tokenizer.word_spans(tokens)
-    ]
-    spelled = [(text, span) for text, span in spelled if text]
+    spans = tokenizer.word_spans(tokens)
+    if texts is None:
+        texts = [tokenizer.decode([tokens[i] for i in span]) for span in spans]
+    spelled = [(text, span) for text, span in zip(texts, spans, strict=True) if text]
     starts = _starts([frames[span[0]] for _, span in spelled], frame_seconds, duration)
     nexts = [*starts, duration][1:]
     words = []

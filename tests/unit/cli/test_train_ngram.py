@@ -8,8 +8,13 @@ from lhotse import CutSet, MonoCut, SupervisionSegment
 
 from asrkit.cli.train_ngram import main, perplexity
 from asrkit.data.manifests import write_manifests
-from asrkit.models.ngram_lm import load_ngram_lm
+from asrkit.models.arpa import write_arpa
+from asrkit.models.kneser_ney import train_kneser_ney
+from asrkit.models.ngram_lm import load_ngram_lm, load_word_lm
 from asrkit.text.char import CharTokenizerConfig
+from asrkit.text.phone import PhoneTokenizer
+from asrkit.text.tokenizer import SPECIAL_PIECES
+from asrkit.text.words import WordList
 from asrkit.utils.errors import InputError
 
 TRAIN = ["THE SEA", "A SHIP AT SEA", "THE SHIP", "HAT", "THE HEAP AT SEA"]
@@ -99,6 +104,33 @@ def test_what_the_tokenizer_lacks_is_counted(call, tmp_path):
     expected = f"train: 7 sentences, {LETTERS + 10} tokens, 4 of them <unk>"
     assert printed[0].startswith(expected)
     assert printed[1] == "train: the tokenizer lacks 2 symbols, such as 'O', 'Z'"
+
+
+def test_words_of_the_lexicon(call, tmp_path, capsys):
+    lexicon = b"SEA S I\nSEE S I\nSHIP SH P\nTHE TH\nAT AE T\n"
+    tokens = [*SPECIAL_PIECES, "S", "I#", "SH", "P#", "TH#", "AE", "T#"]
+    PhoneTokenizer(tokens, lexicon).save(tmp_path / "phones")
+    words = WordList(["SEA", "SEE", "SHIP", "THE", "AT"])
+    out, train = tmp_path / "words.arpa", tmp_path / "train.txt"
+    arguments = ["--text", str(train), "--dev-text", str(train), "--order", "2"]
+    phones = ["--lang-dir", str(tmp_path / "phones"), "--out", str(out)]
+    assert main([*arguments, *phones, "--words"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:2] == [
+        "train: 5 sentences, 13 words, 3 of them <unk>, 0 empty lines left out",
+        "train: the tokenizer lacks 3 words, such as 'A', 'HAT', 'HEAP'",
+    ]
+    sentences = [words.encode(text) for text in TRAIN]
+    table = train_kneser_ney(sentences, words.vocab_size, order=2)
+    write_arpa(tmp_path / "expected.arpa", table, words.tokens)
+    assert out.read_bytes() == (tmp_path / "expected.arpa").read_bytes()
+    model = load_word_lm(out, words.tokens)
+    value = perplexity(model, sentences)
+    assert printed[-1] == (
+        f"dev: perplexity {value:.4f} per word, sentence ends included"
+    )
+    with pytest.raises(InputError, match="--words takes the words of a lexicon, which"):
+        call("--text", "train.txt", "--words")
 
 
 def test_long_and_short_sentences_together(call, tmp_path, tokenizer, monkeypatch):

@@ -95,6 +95,22 @@ def test_nbest_lists_are_written(run, make_wave, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("align", [[], ["--align"]])
+def test_words_that_the_search_chose_are_written(run, make_wave, monkeypatch, align):
+    one = Found([3, 4, 6, 5], [0, 3, 5, 6], [0.5] * 4, 0.0, words=["TWO", "SEE"])
+
+    def find(self, batch):
+        return [[one, one]] * len(batch.ids)
+
+    monkeypatch.setattr(Recognizer, "find", find)
+    (found,) = read(run(make_wave("a.wav", 1.0), "--format", "json", *align)[1])
+    assert found["text"] == "TWO SEE"
+    assert [word["word"] for word in found["words"]] == ["TWO", "SEE"]
+    assert [alternative["text"] for alternative in found["pieces"][0]["nbest"]] == [
+        "TWO SEE"
+    ] * 2
+
+
 def test_a_hypothesis_without_a_path_keeps_its_times(run, make_wave, monkeypatch):
     many = [Found([3] * 26, [2] * 26, [0.5] * 26, 0.0)]
     none = [Found([], [], [], 0.0)]

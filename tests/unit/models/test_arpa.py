@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from asrkit.models.arpa import read_arpa, write_arpa
+from asrkit.models.arpa import read_arpa, read_word_arpa, write_arpa
 from asrkit.models.ngram_table import NgramTable, find_rows
 from asrkit.utils.errors import InputError
 
@@ -159,6 +159,49 @@ def test_pieces_that_the_model_lacks_are_counted(path, caplog):
         f"{path} lacks 2 of 8 pieces, such as ['D', 'E']; they get the probability of "
         "<unk>"
     ]
+
+
+WORDS = ["<blk>", "<sos/eos>", "<unk>", "B", "▁A", "Z"]
+
+
+@pytest.mark.parametrize("unk", ["<unk>", "<UNK>"])
+def test_words_that_are_not_in_the_list_are_left_out(path, caplog, unk):
+    caplog.set_level("INFO")
+    lines = TEXT.replace("-0.9\tC", "-0.9\tC\t-1").replace("<unk>", unk)
+    lines = lines.replace("2 = 3", "2 = 5").replace("3=2", "3=3")
+    lines = lines.replace("-0.3\tB </s>", f"-0.3\tB </s>\n-0.4\tC B\n-1\tB {unk}")
+    path.write_text(lines.replace("<s> ▁A B", "<s> ▁A B\n-0.2\tC B B"))
+    table = read_word_arpa(path, WORDS)
+    assert [rows.tolist() for rows in table.ngrams] == [
+        [[0], [2], [3], [4]],
+        [[0, 4], [3, 0], [3, 2], [4, 3]],
+        [[0, 4, 3], [4, 3, 3]],
+    ]
+    log10 = [[-1, -2, -0.7, -0.4], [-0.2, -0.3, -1, -0.25], [-0.15, -0.1]]
+    for found, expected in zip(table.log_probs, log10, strict=True):
+        np.testing.assert_allclose(found, np.array(expected) * math.log(10))
+    weights = [[-0.5, 0, -0.2, 0.1], [-0.3, 0, 0, -0.1]]
+    for found, expected in zip(table.backoffs, weights, strict=True):
+        np.testing.assert_allclose(found, np.array(expected) * math.log(10))
+    left_out, lacking = caplog.messages
+    assert left_out.startswith(f"{path}: 1 of its 6 words are not in the lexicon")
+    assert "lacks 1 of the lexicon's 3 words, such as ['Z']; they get" in lacking
+
+
+def test_malformed_words_are_named_by_their_line(path):
+    path.write_text(TEXT.replace("▁A B B", "▁A B C").replace("<s> ▁A B", "▁A ▁A B"))
+    with pytest.raises(InputError, match="line 22: the n-gram without its last word"):
+        read_word_arpa(path, WORDS)
+    path.write_text(TEXT.replace("▁A B B", "▁A B X"))
+    with pytest.raises(InputError, match="line 21: 'X' is not among the 1-grams"):
+        read_word_arpa(path, WORDS)
+
+
+def test_model_over_other_words(path):
+    path.write_text(TEXT)
+    message = r"over other words: .*\['B', '▁A', 'C'\], and none of .*\['b', 'c'\]"
+    with pytest.raises(InputError, match=message):
+        read_word_arpa(path, [*WORDS[:3], "b", "c"])
 
 
 def test_file_that_cannot_be_read(path):

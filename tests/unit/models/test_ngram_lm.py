@@ -10,7 +10,7 @@ import torch
 
 from asrkit.models.arpa import write_arpa
 from asrkit.models.kneser_ney import train_kneser_ney
-from asrkit.models.ngram_lm import NgramLm, load_ngram_lm
+from asrkit.models.ngram_lm import NgramLm, load_ngram_lm, load_word_lm
 
 TOKENS = ["<blk>", "<sos/eos>", "<unk>", "▁A", "B", "C", "D", "E", "F"]
 V = len(TOKENS)
@@ -128,6 +128,35 @@ def test_scores_along_sentences(path):
         state = after
         for history, label in zip(histories, labels.tolist(), strict=True):
             history += [TOKENS[label]] if label else []  # one with blank stays
+
+
+def test_scores_of_given_tokens(path):
+    walker, model = Walker(path), load_ngram_lm(path, TOKENS)
+    sentences = torch.tensor([draw_labels(walker, 8) for _ in range(20)])
+    (nodes,) = model.start(20, CPU)
+    for labels in sentences.T:
+        (nodes,) = model.advance((nodes,), labels)
+    histories = [["<s>", *(TOKENS[i] for i in row if i)] for row in sentences.tolist()]
+    tokens = torch.arange(V)
+    log_probs, (after,) = model.score((nodes[:, None],), tokens)
+    assert log_probs.shape == after.shape == (20, V)
+    expected = [
+        [walker.score(history, word) for word in ["</s>", *TOKENS[1:]]]
+        for history in histories
+    ]
+    torch.testing.assert_close(log_probs, torch.tensor(expected))
+    for label in range(1, V):
+        (there,) = model.advance((nodes,), torch.full_like(nodes, label))
+        assert torch.equal(after[:, label], there)
+
+
+def test_words_of_other_vocabularies_change_nothing(path):
+    some = [*TOKENS[:3], "C", "▁A", "Z"]
+    walker, model = Walker(path), load_word_lm(path, some)
+    rows = torch.randint(2, len(some), (50, 6))
+    expected = [walker.log_prob([some[i] for i in row]) for row in rows.tolist()]
+    found = model.log_prob(rows, torch.full((50,), 6))
+    torch.testing.assert_close(found, torch.tensor(expected))
 
 
 def test_whole_sentences(path, sentences):

@@ -178,7 +178,7 @@ def test_every_training_stage_has_its_criterion(config):
 
 def test_a_stage_may_have_an_optimizer_and_a_schedule_of_its_own():
     own = "pipeline.stages.viterbi"
-    config = make(f"+optim@{own}.optim=nadam", f"+schedule@{own}.schedule=triangle")
+    config = make(f"+optim@{own}.optim=nadam", f"schedule@{own}.schedule=triangle")
     viterbi, ctc = for_stage(config, "viterbi"), for_stage(config, "ctc")
     assert type(viterbi.optim).__name__ == "NAdamConfig"
     assert type(ctc.optim).__name__ == "AdamWConfig"

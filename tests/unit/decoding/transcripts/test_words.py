@@ -51,6 +51,14 @@ def test_a_piece_of_a_recording_begins_later():
     assert (word.start, word.end) == (11.0, 11.5)
 
 
+def test_words_that_a_search_chose_take_the_place_of_the_tokenizers():
+    chosen = find("AB▁C", [2, 5, 6, 9], texts=["TWO", "SEE"])
+    spelled = find("AB▁C", [2, 5, 6, 9])
+    assert [word.text for word in chosen] == ["TWO", "SEE"]
+    times = [[(word.start, word.end) for word in words] for words in (chosen, spelled)]
+    assert times[0] == times[1]
+
+
 def test_labels_that_spell_nothing():
     assert find("▁", [3]) == []
     bpe = BpeTokenizerConfig(vocab_size=20).train(["THE SEA", "A SHIP"])
