@@ -20,6 +20,7 @@ from asrkit.data.demo_sentences import draw_sentences
 from asrkit.data.demo_speech import SAMPLE_RATE, SpokenUtterance, render
 from asrkit.data.espeak import VoiceSettings
 from asrkit.data.progress import track
+from asrkit.data.word_times import word_times_path, write_ctm
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 DONE = ".demo_corpus.json"
 """File that marks a finished corpus and says what it was made with."""
-_VERSION = 2  # Count up when the same settings come to mean other samples.
+_VERSION = 3  # Count up when the same settings come to mean other files.
 _VOICES_A_PROCESS = 6
 
 ACCENTS = ("en-US", "en")  # "en" is British
@@ -67,6 +68,8 @@ def synthesize(
     jobs: int | None = None,
 ) -> None:
     """Speak a corpus into folder/{train,dev,test}/SPEAKER/1/, 16 kHz FLAC of 16 bit.
+
+    Beside each chapter's transcripts are the times of their words (`word_times`).
 
     No two parts share a sentence, a voice or a variant. The same settings give the same
     samples, whatever `jobs`. A finished corpus of the same settings is left alone; one
@@ -198,11 +201,22 @@ def _speak_all(plan: list[SpokenUtterance], jobs: int) -> None:
         track("speaking", len(plan)) as advance,
         ThreadPoolExecutor(jobs) as pool,
     ):
-        for spoken in pool.map(_speak_in_fresh_process, blocks):
-            advance(spoken)
+        untimed = []
+        for block, lacking in zip(
+            blocks, pool.map(_speak_in_fresh_process, blocks), strict=True
+        ):
+            untimed += lacking
+            advance(sum(map(len, block)))
+    if untimed:
+        logger.warning(
+            "espeak-ng took words of %d utterances together or apart, which are "
+            "without word times: %s",
+            len(untimed),
+            ", ".join(untimed),
+        )
 
 
-def _speak_in_fresh_process(chapters: list[list[SpokenUtterance]]) -> int:
+def _speak_in_fresh_process(chapters: list[list[SpokenUtterance]]) -> list[str]:
     with ProcessPoolExecutor(
         1,
         mp_context=multiprocessing.get_context("spawn"),
@@ -213,9 +227,10 @@ def _speak_in_fresh_process(chapters: list[list[SpokenUtterance]]) -> int:
         return process.submit(_speak_chapters, chapters).result()
 
 
-def _speak_chapters(chapters: list[list[SpokenUtterance]]) -> int:
+def _speak_chapters(chapters: list[list[SpokenUtterance]]) -> list[str]:
+    """Return the utterances without word times."""
     try:
-        return sum(_speak_chapter(chapter) for chapter in chapters)
+        return [one for chapter in chapters for one in _speak_chapter(chapter)]
     except (soundfile.SoundFileError, OSError) as error:
         folder = chapters[0][0].path.parents[3]
         raise InputError(
@@ -224,13 +239,16 @@ def _speak_chapters(chapters: list[list[SpokenUtterance]]) -> int:
         ) from error
 
 
-def _speak_chapter(utterances: list[SpokenUtterance]) -> int:
+def _speak_chapter(utterances: list[SpokenUtterance]) -> list[str]:
     folder = utterances[0].path.parent
     folder.mkdir(parents=True)
+    times = {}
     for utterance in utterances:
-        samples = render(utterance)
+        samples, times[utterance.path.stem] = render(utterance)
         soundfile.write(utterance.path, samples, SAMPLE_RATE, subtype="PCM_16")
     lines = (f"{item.path.stem} {item.text}\n" for item in utterances)
     transcript = folder / f"{folder.parent.name}-{folder.name}.trans.txt"
     transcript.write_text("".join(lines), encoding="utf-8")
-    return len(utterances)
+    known = {id: words for id, words in times.items() if words is not None}
+    write_ctm(known, word_times_path(transcript))
+    return sorted(times.keys() - known.keys())

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from asrkit.data import espeak
-from asrkit.data.espeak import VoiceSettings
+from asrkit.data.espeak import Speech, VoiceSettings
+from asrkit.data.word_times import TimedWord
 
 SAMPLE_RATE = 16000
 """Hz."""
@@ -32,23 +33,46 @@ class SpokenUtterance:
     noise_seed: int
 
 
-def render(utterance: SpokenUtterance) -> np.ndarray:
-    """Speak an utterance and add its noise; returns (num_samples,), float32."""
+def render(
+    utterance: SpokenUtterance,
+) -> tuple[np.ndarray, list[TimedWord] | None]:
+    """Speak an utterance and add its noise.
+
+    Returns:
+        Samples (num_samples,), float32, and when each word is spoken, to 10 ms or so;
+        None for the words where espeak-ng does not say.
+    """
     # In lower case: espeak-ng spells some words that are all capitals.
-    speech = _trim(espeak.speak(utterance.text.lower(), utterance.voice))
-    speech = _resample(speech, espeak.SAMPLE_RATE, SAMPLE_RATE)
+    spoken = espeak.speak_timed(utterance.text.lower(), utterance.voice)
+    first, last = _loud(spoken.samples)
+    words = _words(utterance, spoken, first, last)
+    speech = _resample(spoken.samples[first:last], espeak.SAMPLE_RATE, SAMPLE_RATE)
     rms = 10 ** (utterance.level / 20)
     speech *= min(rms / np.sqrt(np.mean(speech**2)), 0.9 / np.abs(speech).max())
     pads = round(utterance.lead * SAMPLE_RATE), round(utterance.trail * SAMPLE_RATE)
     noise = _noise(len(speech) + sum(pads), utterance)
     noise *= np.sqrt(np.mean(speech**2)) / 10 ** (utterance.snr / 20)
-    return (np.pad(speech, pads) + noise).astype(np.float32)
+    return (np.pad(speech, pads) + noise).astype(np.float32), words
 
 
-def _trim(speech: np.ndarray) -> np.ndarray:
-    """Cut the silence that espeak-ng puts around a sentence."""
+def _loud(speech: np.ndarray) -> tuple[int, int]:
+    """Return what lies between the silences that espeak-ng puts around a sentence."""
     loud = np.flatnonzero(np.abs(speech) > 1e-3 * np.abs(speech).max())
-    return speech[loud[0] : loud[-1] + 1]
+    return int(loud[0]), int(loud[-1]) + 1
+
+
+def _words(
+    utterance: SpokenUtterance, spoken: Speech, first: int, last: int
+) -> list[TimedWord] | None:
+    """Return the words' times in the utterance, of whose speech a part is kept."""
+    if spoken.words is None:
+        return None
+    spans = np.clip(spoken.words, first, last) - first
+    times = (utterance.lead + spans / espeak.SAMPLE_RATE).tolist()
+    return [
+        TimedWord(word, start, end)
+        for word, (start, end) in zip(utterance.text.split(), times, strict=True)
+    ]
 
 
 def _resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Folders in LibriSpeech layout.
 
 PART/SPEAKER/CHAPTER/SPEAKER-CHAPTER.trans.txt holds a line "ID TEXT" for each
-recording ID.flac (or .wav, .ogg, .opus) beside it.
+recording ID.flac (or .wav, .ogg, .opus) beside it. SPEAKER-CHAPTER.words.ctm beside it,
+if there is one, says when each word is spoken (`asrkit.data.word_times`).
 """
 
 import logging
@@ -11,6 +12,7 @@ from pathlib import Path
 from lhotse import CutSet
 
 from asrkit.data.scan import LeftOut, Utterance, scan
+from asrkit.data.word_times import TimedWord, read_ctm, word_times_path
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -83,16 +85,42 @@ def _read_chapter(transcript: Path) -> Iterator[Utterance | LeftOut]:
     folder = transcript.parent
     recordings = {p.stem: p for p in folder.iterdir() if p.suffix in SUFFIXES}
     speaker = folder.parent.name
+    times = _read_times(transcript)
     for line in _lines(transcript):
         id, _, text = line.partition(" ")
         path = recordings.pop(id, None)
+        words = times.pop(id, None)
         if path is None:
             reason = f"no recording {id}{{{','.join(SUFFIXES)}}} beside the transcript"
             yield LeftOut(id, str(transcript), reason)
         else:
-            yield Utterance(id=id, path=path, text=text.strip(), speaker=speaker)
+            _check_times(transcript, id, text, words)
+            text = text.strip()
+            yield Utterance(id=id, path=path, text=text, speaker=speaker, words=words)
     for id, path in recordings.items():
         yield LeftOut(id, str(path), f"no line {id} in {transcript.name}")
+    if times:
+        logger.warning(
+            "%s: left aside, as there is no such line in %s: %s",
+            word_times_path(transcript),
+            transcript.name,
+            ", ".join(times),
+        )
+
+
+def _read_times(transcript: Path) -> dict[str, list[TimedWord]]:
+    path = word_times_path(transcript)
+    return read_ctm(path) if path.exists() else {}
+
+
+def _check_times(
+    transcript: Path, id: str, text: str, words: list[TimedWord] | None
+) -> None:
+    if words is not None and [word.text for word in words] != text.split():
+        raise InputError(
+            f"{word_times_path(transcript)}: the words of {id} are not those of "
+            f"{transcript.name}; correct the file or delete it"
+        )
 
 
 def _lines(transcript: Path) -> list[str]:

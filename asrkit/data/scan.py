@@ -12,8 +12,10 @@ import numpy as np
 import soundfile
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
+from lhotse.supervision import AlignmentItem
 
 from asrkit.data.progress import track
+from asrkit.data.word_times import TimedWord
 
 CLIPPED_AT = 0.999
 """Samples at least this large count as clipped."""
@@ -36,6 +38,8 @@ class Utterance:
     """Where the utterance begins in the recording, in seconds."""
     duration: float | None = None
     """In seconds; None: to the end of the recording."""
+    words: list[TimedWord] | None = None
+    """When each word is spoken, where it is known."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def scan(
 ) -> tuple[CutSet, list[LeftOut]]:
     """Read all recordings in parallel and make cuts of the good ones.
 
-    Each cut has one supervision and in `custom` what its samples look like: `peak`
+    Each cut has one supervision, with `alignment["word"]` where the times of its words
+    are known, and in `custom` what its samples look like: `peak`
     (largest magnitude, 1 is full scale), `rms`, `clipped` (share of samples at
     `CLIPPED_AT` or more). Of a recording with several channels the first is taken.
 
@@ -153,6 +158,13 @@ def describe_recording(file: soundfile.SoundFile, path: Path, id: str) -> Record
     )
 
 
+def _items(words: list[TimedWord]) -> list[AlignmentItem]:
+    return [
+        AlignmentItem(word.text, word.start, round(word.end - word.start, 6))
+        for word in words
+    ]
+
+
 def _cut(
     utterance: Utterance,
     recording: Recording,
@@ -169,6 +181,7 @@ def _cut(
         channel=0,
         text=utterance.text,
         speaker=utterance.speaker,
+        alignment=utterance.words and {"word": _items(utterance.words)},
     )
     return MonoCut(
         id=utterance.id,

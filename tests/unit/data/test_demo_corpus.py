@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -15,8 +16,8 @@ from asrkit.data import demo_corpus, demo_speech, espeak
 from asrkit.data.demo_corpus import synthesize
 from asrkit.data.demo_sentences import TEMPLATES, WORDS, draw_sentences
 from asrkit.data.demo_speech import SAMPLE_RATE, render
-from asrkit.data.espeak import VoiceSettings, speak
-from asrkit.data.librispeech import find_parts
+from asrkit.data.espeak import Speech, VoiceSettings, speak, speak_timed
+from asrkit.data.librispeech import find_parts, prepare_part
 from asrkit.utils.errors import InputError
 
 SIZES = {"train": 9, "dev": 3, "test": 4}
@@ -57,6 +58,99 @@ def test_every_utterance_is_heard_whole(corpus):
         # No long hole: the loudest of every 500 ms is speech.
         frames = samples[: len(samples) // 8000 * 8000].reshape(-1, 8000)
         assert np.abs(frames).max(axis=1).min() > 0.1 * np.abs(samples).max(), path
+
+
+def level(samples, start, end):
+    """RMS between two times, dB."""
+    return 20 * np.log10(samples[round(start * 16000) : round(end * 16000)].std())
+
+
+def timed_utterances(corpus):
+    """Yield the samples of each utterance, with its words from the manifests."""
+    for part in SIZES:
+        cuts, left_out = prepare_part(corpus, part, jobs=1)
+        assert left_out == []
+        for cut in cuts:
+            (supervision,) = cut.supervisions
+            words = supervision.alignment["word"]
+            assert [word.symbol for word in words] == supervision.text.split()
+            yield cut.load_audio()[0], words
+
+
+def test_word_times_are_in_order_and_in_the_speech(corpus):
+    seen = 0
+    for samples, words in timed_utterances(corpus):
+        seen += 1
+        times = [time for word in words for time in (word.start, word.end)]
+        assert times == sorted(times)
+        for word in words:
+            assert 0.05 < word.end - word.start < 1
+        # There are 50 to 200 ms of pause on both sides.
+        assert 0.05 <= times[0] < 0.26
+        assert 0.04 < len(samples) / 16000 - times[-1] < 0.26
+        noise = level(samples, 0, times[0] - 0.01)
+        assert level(samples, times[-1] + 0.02, len(samples) / 16000) < noise + 6
+        for word in words:
+            assert level(samples, word.start, word.end) > noise + 10
+        # The first sound is where the first word begins.
+        assert level(samples, times[0] - 0.002, times[0] + 0.02) > noise + 3
+    assert seen == sum(SIZES.values())
+
+
+def test_stops_begin_words_with_silence(corpus):
+    """Their closure, of 35 ms or more: a word 20 ms off begins with sound."""
+    seen = 0
+    for samples, words in timed_utterances(corpus):
+        for word in words[1:]:
+            if word.symbol in {"PUT", "PURPLE", "TWO", "TEACHER", "CARRY", "KITCHEN"}:
+                seen += 1
+                closure = level(samples, word.start + 0.014, word.start + 0.034)
+                assert closure < level(samples, word.start + 0.05, word.end) - 18
+    assert seen > 3
+
+
+@pytest.mark.parametrize("gap", [0, 20])
+def test_pauses_are_in_no_word(gap):
+    voice = VoiceSettings(accent="en-US", variant="m3", word_gap=gap)
+    speech = speak_timed("move seven old apples", voice)
+    pauses = [
+        start - end
+        for (_, end), (start, _) in zip(speech.words, speech.words[1:], strict=False)
+    ]
+    for pause, (_, end) in zip(pauses, speech.words, strict=False):
+        assert pause == pytest.approx(gap / 100 * espeak.SAMPLE_RATE, rel=0.1)
+        if gap:
+            silence = speech.samples[end + 300 : end + pause]
+            assert np.abs(silence).max() < 0.01 * np.abs(speech.samples).max()
+
+
+def test_a_nasal_before_a_vowel_stays_with_its_word():
+    """espeak-ng's word event comes before the N of SEVEN, "seve|n apples"."""
+    lengths = []
+    for gap in (0, 20):
+        voice = VoiceSettings(accent="en-US", variant="m3", word_gap=gap)
+        (start, end), (following, _) = speak_timed("seven apples", voice).words
+        lengths.append(end - start)
+        assert (end == following) == (gap == 0)
+    # Without the N it would be a fifth shorter.
+    assert lengths[0] == pytest.approx(lengths[1], rel=0.1)
+
+
+@pytest.mark.parametrize("text", ["out of the box", "21", "a - b", "-"])
+def test_no_word_times_where_espeak_has_other_words(text):
+    assert speak_timed(text, VoiceSettings(accent="en-US", variant="m3")).words is None
+
+
+def test_utterances_without_word_times_are_named(tmp_path, monkeypatch, caplog):
+    plan = demo_corpus._plan(tmp_path, {"train": 0, "dev": 0, "test": 2}, 0)
+    chapter = [replace(item, path=plan[0].path.parent / f"{n}.flac", text=text)
+               for n, (item, text) in enumerate(zip(plan, ("A BOX", "OUT OF THE BOX"),
+                                                    strict=True))]  # fmt: skip
+    demo_corpus._speak_all(chapter, jobs=1)
+    assert "words of 1 utterances" in caplog.text
+    assert caplog.text.rstrip().endswith(": 1")
+    ctm = next(tmp_path.rglob("*.words.ctm")).read_text()
+    assert [line.split()[0] for line in ctm.splitlines()] == ["0", "0"]
 
 
 def test_same_settings_same_samples(corpus, tmp_path):
@@ -178,7 +272,9 @@ def test_voices_in_a_deep_folder(tmp_path, monkeypatch):
     deep.symlink_to(espeak.data_path())
     monkeypatch.setattr(espeak, "data_path", lambda: deep)
     voice = VoiceSettings(accent="en-US", variant="m1")
-    assert len(espeak._Library().speak("hello", voice)) > 0.2 * espeak.SAMPLE_RATE
+    assert (
+        len(espeak._Library().speak("hello", voice).samples) > 0.2 * espeak.SAMPLE_RATE
+    )
 
 
 def test_espeak_is_missing(monkeypatch):
@@ -192,14 +288,21 @@ def test_render(tmp_path, monkeypatch):
     time = np.arange(2 * espeak.SAMPLE_RATE) / espeak.SAMPLE_RATE
     tone = np.sin(2 * np.pi * 1000 * time).astype(np.float32)
     silence = np.zeros(5000, dtype=np.float32)
-    said = np.concatenate([silence, tone, silence])
-    monkeypatch.setattr(espeak, "speak", lambda text, voice: said)
+    said = Speech(
+        np.concatenate([silence, tone, silence]),
+        # The first word begins in the silence, the last one ends in the other.
+        [(4000, 5000 + 22050), (5000 + 33075, 5000 + 44100 + 2000)],
+    )
+    monkeypatch.setattr(espeak, "speak_timed", lambda text, voice: said)
     utterance = SimpleNamespace(
-        text="A", voice=None, level=-20.0, snr=30.0, pink=False, lead=0.5, trail=0.25,
+        text="A B", voice=None, level=-20.0, snr=30.0, pink=False, lead=0.5, trail=0.25,
         noise_seed=0,
     )  # fmt: skip
     for utterance.pink in (False, True):
-        samples = render(utterance)
+        samples, words = render(utterance)
+        assert [word.text for word in words] == ["A", "B"]
+        times = [time for word in words for time in (word.start, word.end)]
+        assert times == pytest.approx([0.5, 1.5, 2.0, 2.5], abs=1e-4)
         assert len(samples) == pytest.approx(2.75 * SAMPLE_RATE, abs=50)
         noise, speech = samples[:7900], samples[8100:39900]
         assert speech.std() == pytest.approx(0.1, rel=0.01)

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from lhotse import CutSet
+from lhotse import CutSet, SupervisionSet
 from lhotse.recipes import prepare_librispeech
 
 from asrkit.data.librispeech import find_parts, kind_of, prepare_part
@@ -85,6 +85,39 @@ def test_unpaired_files_are_left_out(corpus):
     assert [row.id for row in left_out] == ["7-1-0000", "7-1-0009"]
     assert "no recording" in left_out[0].reason
     assert "no line" in left_out[1].reason
+
+
+def test_word_times_of_a_chapter(corpus, caplog):
+    """Lhotse reads the same from the file."""
+    chapter = corpus / "dev" / "7" / "1"
+    times = "7-1-0001 1 0.010 0.020 WORDS\n7-1-0001 1 0.030 0.025 OF 0.9\n"
+    last = "7-1-0001 1 0.055 0.100 7-1-0001\n"
+    ctm = chapter / "7-1.words.ctm"
+    ctm.write_text(f";; made by hand\n{times}{last}")
+    cuts, left_out = prepare_part(corpus, "dev")
+    assert left_out == []
+    found = {cut.id: cut.supervisions[0].alignment for cut in cuts}
+    assert [id for id, alignment in found.items() if alignment] == ["7-1-0001"]
+    items = found["7-1-0001"]["word"]
+    assert [(w.symbol, w.start, w.end) for w in items] == [
+        ("WORDS", 0.01, 0.03), ("OF", 0.03, 0.055), ("7-1-0001", 0.055, 0.155),
+    ]  # fmt: skip
+    ctm.write_text(times + last)
+    supervisions = SupervisionSet.from_segments(c.supervisions[0] for c in cuts)
+    reference = supervisions.with_alignment_from_ctm(ctm)["7-1-0001"].alignment["word"]
+    assert [item[:3] for item in items] == [item[:3] for item in reference]
+    with ctm.open("a") as file:
+        file.write("7-1-0005 1 0.0 0.1 GONE\n")
+    prepare_part(corpus, "dev")
+    assert "7-1.words.ctm: left aside" in caplog.text
+    assert "7-1-0005" in caplog.text
+
+
+def test_word_times_of_other_words(corpus):
+    ctm = corpus / "dev" / "7" / "1" / "7-1.words.ctm"
+    ctm.write_text("7-1-0001 1 0.01 0.02 WORD\n")
+    with pytest.raises(InputError, match=r"7-1\.words\.ctm: the words of 7-1-0001 "):
+        prepare_part(corpus, "dev")
 
 
 def test_line_without_text_is_a_cut(corpus):
