@@ -20,6 +20,7 @@ from asrkit.training.console import Console, format_seconds
 from asrkit.training.distributed import World
 from asrkit.training.interrupt import InterruptFlag
 from asrkit.training.metrics import Meter, Summarize
+from asrkit.training.rng import rng_state, set_rng_state
 from asrkit.training.tensorboard import Evaluation, TensorBoardLog, peak_memory_gb
 from asrkit.utils.errors import InputError
 from asrkit.utils.loss_output import LossOutput
@@ -359,7 +360,7 @@ class Trainer:
         self, *, best: bool = False, epoch: int | None = None, dev: float | None = None
     ) -> None:
         """Write a checkpoint; all processes take part. `dev`: its value on dev."""
-        rng = self.world.gather(self.rng_state())
+        rng = self.world.gather(rng_state(self.world.device))
         if not self.world.is_main:
             return
         state: State = {
@@ -391,21 +392,8 @@ class Trainer:
         self.position, self.best = state["position"], state["best"]
         self.seconds_before = state["seconds"]
         if len(state["rng"]) == self.world.size:
-            self.set_rng_state(state["rng"][self.world.rank])
+            set_rng_state(state["rng"][self.world.rank], self.world.device)
         self.console.say(
             f"going on from {self.checkpoints.last}: epoch {self.epochs:.2f}, "
             f"update {self.update}"
         )
-
-    def rng_state(self) -> dict[str, Tensor]:
-        """Return the state of this process's random numbers."""
-        state = {"cpu": torch.get_rng_state()}
-        if self.world.device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(self.world.device)
-        return state
-
-    def set_rng_state(self, state: Mapping[str, Tensor]) -> None:
-        """Set the state of this process's random numbers."""
-        torch.set_rng_state(state["cpu"])
-        if "cuda" in state and self.world.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda"], self.world.device)

@@ -1,0 +1,21 @@
+"""The state of a process's random numbers."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+def rng_state(device: torch.device) -> dict[str, Tensor]:
+    """Return the state of the CPU's random numbers and of the device's."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_rng_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Set what `rng_state` returned."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)
