@@ -6,6 +6,7 @@ scripts/plot_run.py --exp-dir exp/demo --out curves.png
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,7 +18,7 @@ CURVES = {
     "WER on dev, %": {"dev": "valid/wer"},
     "learning rate": {"train": "train/learning_rate"},
 }
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "train": {"color": "tab:blue"},
     "dev": {"color": "tab:orange", "marker": "o", "markersize": 4},
 }

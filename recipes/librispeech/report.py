@@ -4,6 +4,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 MEASURES = ("wer", "perplexity")
@@ -48,7 +49,7 @@ def main() -> int:
     return 0
 
 
-def stages(exp_dir: Path) -> list[tuple[str, ...]]:
+def stages(exp_dir: Path) -> Sequence[tuple[str, ...]]:
     """Return a table of the finished stages, in the order in which they ended."""
     rows = [("stage", "updates", "minutes", "peak memory", "best on dev")]
     for path in sorted(exp_dir.glob("*/done"), key=lambda path: path.stat().st_mtime):
@@ -66,7 +67,7 @@ def stages(exp_dir: Path) -> list[tuple[str, ...]]:
     return rows
 
 
-def render(rows: list[tuple[str, ...]]) -> str:
+def render(rows: Sequence[tuple[str, ...]]) -> str:
     """Write a table with its columns below one another."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     rows = [rows[0], tuple("-" * width for width in widths), *rows[1:]]

@@ -1,8 +1,10 @@
 """A corpus of a few utterances of tones, one tone a letter, in LibriSpeech layout."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +78,20 @@ def train(manifests, exp_dir, *arguments, **options):
         "scripts/train.py", f"data.manifests={manifests}", f"exp_dir={exp_dir}",
         *SETTINGS, *arguments, **options,
     )  # fmt: skip
+
+
+def train_and_kill(manifests, exp_dir, moment, *arguments):
+    """Train with tiny settings; kill it as soon as the file `moment` is there."""
+    command = [
+        sys.executable, ROOT / "scripts/train.py", f"data.manifests={manifests}",
+        f"exp_dir={exp_dir}", *SETTINGS, *arguments,
+    ]  # fmt: skip
+    environment = {**os.environ, **ONE_THREAD}
+    with subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
+        while not (exp_dir / moment).exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    stage = moment.split("/")[0]
+    assert not (exp_dir / stage / "done").exists()

@@ -1,16 +1,11 @@
 """The real commands on a tiny corpus: train, resume, average, decode, transcribe."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
 
-from tests.integration.conftest import ONE_THREAD, ROOT, SETTINGS, run, train
+from tests.integration.conftest import run, train, train_and_kill
 
 EPOCHS = "num_epochs=2"
 
@@ -143,19 +138,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path
     whole = train(manifests, tmp_path / "whole", *settings)
     assert whole.returncode == 0, whole.stderr
     exp_dir = tmp_path / "killed"
-    command = [
-        sys.executable, ROOT / "scripts/train.py", f"data.manifests={manifests}",
-        f"exp_dir={exp_dir}", *SETTINGS, *settings,
-    ]  # fmt: skip
-    environment = {**os.environ, **ONE_THREAD}
-    with subprocess.Popen(
-        command, stderr=subprocess.DEVNULL, env=environment
-    ) as process:
-        last = exp_dir / "train" / "checkpoints" / "epoch-2.pt"
-        while not last.exists() and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-    assert not (exp_dir / "train" / "done").exists()
+    moment = "train/checkpoints/epoch-2.pt"
+    train_and_kill(manifests, exp_dir, moment, *settings)
     resumed = train(manifests, exp_dir, *settings)
     assert resumed.returncode == 0, resumed.stderr
     assert "going on from" in resumed.stderr

@@ -1,17 +1,12 @@
 """The progressive pipeline by the real command, killed in every stage."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
 
 from asrkit.data.rows import read_rows
-from tests.integration.conftest import ONE_THREAD, ROOT, SETTINGS, train
+from tests.integration.conftest import train, train_and_kill
 
 pytestmark = pytest.mark.slow
 
@@ -92,18 +87,7 @@ def test_a_stage_alone_starts_from_a_checkpoint(exp_dir, manifests, tmp_path):
 )  # fmt: skip
 def test_killed_in_any_stage_it_ends_the_same(exp_dir, manifests, tmp_path, moment):
     folder = tmp_path / "killed"
-    command = [
-        sys.executable, ROOT / "scripts/train.py", f"data.manifests={manifests}",
-        f"exp_dir={folder}", *SETTINGS, *PROGRESSIVE,
-    ]  # fmt: skip
-    environment = {**os.environ, **ONE_THREAD}
-    with subprocess.Popen(
-        command, stderr=subprocess.DEVNULL, env=environment
-    ) as process:
-        while not (folder / moment).exists() and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-    assert not (folder / moment.split("/")[0] / "done").exists()
+    train_and_kill(manifests, folder, moment, *PROGRESSIVE)
     done = train(manifests, folder, *PROGRESSIVE)
     assert done.returncode == 0, done.stderr
     expected = weights(exp_dir, "mbr")
@@ -113,6 +97,7 @@ def test_killed_in_any_stage_it_ends_the_same(exp_dir, manifests, tmp_path, mome
 
 def test_lists_of_the_current_model(manifests, tmp_path):
     settings = ["loss=mwer", "num_updates=3", "loss.weights.ctc=0.1"]
+    settings += ["decode=modified_beam_search"]
     done = train(manifests, tmp_path / "mwer", *settings)
     assert done.returncode == 0, done.stderr
     assert "stage train done" in done.stderr
