@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from asrkit.cli.logs import start_logging
+from asrkit.cli.texts import read_texts
 from asrkit.data.batch import lengths, pad
-from asrkit.data.manifests import load_cuts
 from asrkit.models.arpa import write_arpa
 from asrkit.models.kneser_ney import train_kneser_ney
 from asrkit.models.ngram_lm import NgramLm
@@ -33,11 +33,11 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--order must be at least 1")
     start_logging(None, "train_ngram")
     vocabulary = _vocabulary(args.lang_dir, args.words)
-    texts = _texts(args.text, args.manifests, args.sets)
+    texts = read_texts(args.text, args.manifests, args.sets)
     sentences = _tokenize("train", texts, vocabulary)
     dev = None
     if args.dev_text or args.dev_sets:
-        texts = _texts(args.dev_text, args.manifests, args.dev_sets)
+        texts = read_texts(args.dev_text, args.manifests, args.dev_sets)
         dev = _tokenize("dev", texts, vocabulary)
     table = train_kneser_ney(
         sentences, vocabulary.vocab_size, order=args.order, min_counts=args.min_counts
@@ -89,31 +89,6 @@ def _batches(sentences: Sequence[Sequence[int]]) -> Iterator[list[torch.Tensor]]
         count = max(1, _AT_ONCE // (len(rest[-1]) + 1))
         yield rest[-count:]
         del rest[-count:]
-
-
-def _texts(
-    files: list[Path] | None, manifests: Path, sets: list[str] | None
-) -> Iterator[str]:
-    """Yield the lines of files, or the transcripts of sets."""
-    for path in files or []:
-        yield from _lines(path)
-    for part in sets or []:
-        for cut in load_cuts(manifests, part):
-            yield from (supervision.text or "" for supervision in cut.supervisions)
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        # Editors of some systems put a byte order mark before the first line.
-        with path.open(encoding="utf-8-sig") as file:
-            yield from file
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}); "
-            "unpack or convert it"
-        ) from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _tokenize(

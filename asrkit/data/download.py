@@ -41,6 +41,8 @@ CORPORA = {
 LM_TEXT = "librispeech-lm-norm.txt.gz"
 """Text of 14,500 books for language models, 800M words, 1.5 GB."""
 _LM_TEXT_SOURCE = (11, "c83c64c726a1aedfe65f80aa311de402")
+LEXICON = "librispeech-lexicon.txt"
+"""Pronunciations of 200,000 words, ARPAbet with stress, 5.6 MB."""
 
 _RETRIES = 3
 _PAUSE = 2.0
@@ -80,6 +82,18 @@ def download_lm_text(folder: Path) -> Path:
     resource, md5 = _LM_TEXT_SOURCE
     target = folder / LM_TEXT
     download(f"{OPENSLR}/{resource}/{LM_TEXT}", target, md5=md5)
+    return target
+
+
+def download_lexicon(folder: Path) -> Path:
+    """Download LibriSpeech's lexicon, and return it.
+
+    Args:
+        folder: Where to put it.
+    """
+    target = folder / LEXICON
+    # No checksum of it is published.
+    download(f"{OPENSLR}/11/{LEXICON}", target, md5=None)
     return target
 
 

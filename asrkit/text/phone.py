@@ -125,7 +125,8 @@ class PhoneTokenizerConfig(TokenizerConfig):
             content = path.read_bytes()
         except OSError as error:
             raise InputError(
-                f"tokenizer.lexicon: cannot read {path}: {error.strerror}"
+                f"tokenizer.lexicon: cannot read {path}: {error.strerror}; "
+                "scripts/make_lexicon.py makes one"
             ) from error
         words = parse_pronunciations(str(path), content)
         pieces = {

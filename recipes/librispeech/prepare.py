@@ -12,15 +12,9 @@ import logging
 import time
 from pathlib import Path
 
-from asrkit.cli import make_lexicon
 from asrkit.cli.main import run
 from asrkit.data.demo_corpus import synthesize
-from asrkit.data.download import (
-    CORPORA,
-    download_corpus,
-    download_lexicon,
-    download_lm_text,
-)
+from asrkit.data.download import CORPORA, download_corpus, download_lm_text
 from asrkit.data.librispeech import KINDS, find_parts, kind_of, prepare_part
 from asrkit.data.manifests import list_parts, manifest_path, write_part
 from asrkit.utils.files import atomic_write
@@ -46,8 +40,6 @@ def main(argv: list[str] | None = None) -> int:
         if args.corpus in CORPORA:
             corpus_dir /= "LibriSpeech"
         _stage_1(corpus_dir, work_dir / "manifests", args.jobs)
-        if args.lexicon:
-            _make_lexicon(args.corpus, work_dir)
     return 0
 
 
@@ -82,23 +74,6 @@ def _stage_1(corpus_dir: Path, folder: Path, jobs: int | None) -> None:
     with atomic_write(marker, "w") as file:
         json.dump(inputs, file)
     print(f"stage 1: manifests in {folder} ({time.monotonic() - start:.1f} s)")
-
-
-def _make_lexicon(corpus: str, work_dir: Path) -> None:
-    """Make a lexicon of the words to train on; one that is there is left alone."""
-    path, folder = work_dir / "lexicon.txt", work_dir / "manifests"
-    if path.exists():
-        print(f"stage 1: lexicon already done, {path}")
-        return
-    if corpus in CORPORA:
-        origin = ["--from", str(download_lexicon(work_dir))]
-    else:
-        origin = ["--espeak"]
-    parts = [part for part in list_parts(folder) if kind_of(part) == "train"]
-    print(f"stage 1: lexicon {path}")
-    make_lexicon.main(
-        ["--manifests", str(folder), "--sets", *parts, *origin, "--out", str(path)]
-    )
 
 
 def _note_missing_kinds(parts: list[str], corpus_dir: Path) -> None:
@@ -148,12 +123,6 @@ def _parser() -> argparse.ArgumentParser:
         "--lm-text",
         action="store_true",
         help="also download LibriSpeech's text for language models (1.5 GB)",
-    )
-    parser.add_argument(
-        "--lexicon",
-        action="store_true",
-        help="also make a lexicon, for tokenizer=phone: English by espeak-ng, "
-        "LibriSpeech's own for its parts",
     )
     parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR")
     parser.add_argument("--stage", type=int, default=0, metavar="N")

@@ -117,6 +117,12 @@ if from_to 2 && ! started; then
     "$PYTHON" scripts/compute_features.py "${settings[@]}"
 fi
 if from_to 3 && ! started; then
+    case " ${overrides[*]-} " in
+    *" tokenizer.lexicon="*) ;;
+    *" tokenizer=phone "*)
+        "$PYTHON" $recipe/lexicon.py --corpus "$corpus" --manifests "$manifests"
+        ;;
+    esac
     say "stage 3: tokenizer"
     "$PYTHON" scripts/tokenizer.py "${settings[@]}"
 fi

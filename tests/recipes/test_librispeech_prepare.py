@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from asrkit.data import download
 from asrkit.data.manifests import list_parts, load_cuts, manifest_path
 from asrkit.utils.errors import InputError
 
@@ -147,33 +146,3 @@ def test_text_for_language_models_only_when_asked_for(run, tmp_path, monkeypatch
     monkeypatch.setattr(prepare, "download_lm_text", lambda folder: folder / "text.gz")
     assert str(text) not in run()
     assert str(text) in run("--lm-text", "--stop-stage", "0")
-
-
-def test_lexicon_of_a_folder(run, tmp_path):
-    pytest.importorskip("espeakng_loader")
-    assert "lexicon" not in run()
-    lexicon = tmp_path / "data" / "mine" / "lexicon.txt"
-    printed = run("--lexicon")
-    assert f"stage 1: lexicon {lexicon}\n" in printed
-    assert "1 words: 1 from espeak-ng (en-US)" in printed
-    assert lexicon.read_text() == "HELLO h ə l oʊ\n"
-    # One that was changed by hand stays.
-    lexicon.write_text("HELLO h oʊ\n")
-    assert "lexicon already done" in run("--lexicon")
-    assert lexicon.read_text() == "HELLO h oʊ\n"
-
-
-def test_lexicon_of_librispeech(corpus, tmp_path, monkeypatch, capsys):
-    def fake_download(url, target, *, md5):
-        assert url.endswith("/11/librispeech-lexicon.txt")
-        target.write_text("HELLO\tHH AH0 L OW1\nAS  AE1 Z\n")
-
-    monkeypatch.setattr(download, "download", fake_download)
-    data = tmp_path / "data"
-    (data / "mini" / "corpus").mkdir(parents=True)
-    corpus.rename(data / "mini" / "corpus" / "LibriSpeech")
-    argv = ["--corpus", "mini", "--data-dir", str(data), "--stage", "1", "--lexicon"]
-    assert prepare.main(argv) == 0
-    assert "1 words: 1 from " in capsys.readouterr().out
-    expected = "HELLO HH AH L OW\nAS AE Z\n"
-    assert (data / "mini" / "lexicon.txt").read_text() == expected

@@ -15,6 +15,7 @@ from asrkit.data.download import (
     PARTS,
     download,
     download_corpus,
+    download_lexicon,
     download_lm_text,
     extract,
 )
@@ -241,3 +242,12 @@ def test_text_for_language_models(server, tmp_path, monkeypatch):
     assert len(server.asked) == 2
     assert download_lm_text(tmp_path) == target
     assert len(server.asked) == 2
+
+
+def test_lexicon(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "OPENSLR", server.url)
+    server.files["/11/librispeech-lexicon.txt"] = b"A\tAH0\nA\tEY1\n"
+    target = download_lexicon(tmp_path)
+    assert target.read_bytes() == b"A\tAH0\nA\tEY1\n"
+    assert download_lexicon(tmp_path) == target
+    assert len(server.asked) == 1

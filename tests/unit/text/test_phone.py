@@ -1,6 +1,10 @@
 import pytest
 
-from asrkit.text.phone import PhoneTokenizer, PhoneTokenizerConfig
+from asrkit.text.phone import (
+    PhoneTokenizer,
+    PhoneTokenizerConfig,
+    parse_pronunciations,
+)
 from asrkit.text.tokenizer import UNK_ID
 from asrkit.utils.errors import InputError
 
@@ -42,8 +46,47 @@ def test_decode_takes_the_first_homophone(tokenizer):
     assert tokenizer.decode(tokenizer.encode("A REED BREAD")) == "A READ BREAD"
 
 
-def test_ignored_pronunciation_belongs_to_the_other_word(tokenizer):
-    assert tokenizer.decode(encode_by_hand("R", "EH", "D#")) == "RED"
+def test_first_pronunciations_come_before_others(tokenizer):
+    lexicon = LEXICON.replace("RED R EH D\n", "") + "RED R EH D\nBRED B R EH D\n"
+    later = PhoneTokenizer(tokenizer.tokens, lexicon.encode())
+    for one in (tokenizer, later):
+        assert one.decode(encode_by_hand("R", "EH", "D#")) == "RED"
+    assert later.decode(encode_by_hand("B", "R", "EH", "D#")) == "BREAD"
+
+
+def test_every_pronunciation_is_decoded(tokenizer):
+    lexicon = LEXICON.replace("RED R EH D\n", "")
+    without = PhoneTokenizer(tokenizer.tokens, lexicon.encode())
+    assert without.decode(encode_by_hand("R", "EH", "D#")) == "READ"
+
+
+def test_lexicon_has_all_pronunciations_once():
+    content = LEXICON.encode() + b"READ R IY D\nBLUE B L UW\n"
+    tokens = ["<blk>", "<sos/eos>", "<unk>", *PIECES, "L", "UW#"]
+    lexicon = PhoneTokenizer(tokens, content).lexicon()
+    assert lexicon["READ"] == [
+        encode_by_hand("R", "IY", "D#"),
+        encode_by_hand("R", "EH", "D#"),
+    ]
+    assert lexicon["BLUE"] == [[4, 9, 10]]
+    assert list(lexicon) == ["RED", "READ", "REED", "A", "BREAD", "BLUE"]
+
+
+def test_phones_of_other_pronunciations_are_tokens(tmp_path):
+    path = tmp_path / "lex.txt"
+    path.write_text("THE DH AH\nTHE DH IY\n")
+    tokens = PhoneTokenizerConfig(lexicon=str(path)).train([]).tokens
+    assert tokens[3:] == ["AH#", "DH", "IY#"]
+
+
+def test_parse_pronunciations():
+    assert parse_pronunciations("x", LEXICON.encode()) == {
+        "RED": [["R", "EH", "D"]],
+        "READ": [["R", "IY", "D"], ["R", "EH", "D"]],
+        "REED": [["R", "IY", "D"]],
+        "A": [["AH"]],
+        "BREAD": [["B", "R", "EH", "D"]],
+    }
 
 
 def test_unknown_words(tokenizer):
@@ -109,7 +152,7 @@ def test_malformed_lexicon_names_file_and_line(tmp_path, line, message):
 
 def test_empty_or_unreadable_lexicon(tmp_path):
     path = tmp_path / "lex.txt"
-    with pytest.raises(InputError, match=r"tokenizer\.lexicon: cannot read .*lex\.txt"):
+    with pytest.raises(InputError, match=r"cannot read .*lex\.txt.*make_lexicon"):
         PhoneTokenizerConfig(lexicon=str(path)).train([])
     path.write_text("# nothing\n")
     with pytest.raises(InputError, match=r"lex\.txt has no words"):
