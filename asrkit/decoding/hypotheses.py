@@ -1,4 +1,4 @@
-"""The hypotheses of a beam, all utterances together."""
+"""The hypotheses of a beam of CTC, all utterances together, in tensors."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,6 @@ from torch import Tensor
 from asrkit.decoding.fusion import Fusion, State, select
 from asrkit.decoding.search import Found, NBest
 from asrkit.decoding.trace import Trace
-from asrkit.models.asr_model import AsrModel
 
 _FACTOR = 6364136223846793005  # of the hash, an odd number
 
@@ -68,18 +67,9 @@ class Hypotheses:
         """Place in the trace, (B, K)."""
         return self.facts[..., 3]
 
-    def pick(
-        self, parents: Tensor, score: Tensor, utterances: Tensor | None = None
-    ) -> "Hypotheses":
-        """Pick hypotheses by their places, with new scores.
-
-        Args:
-            parents: Places, (B, K'), or (U, K') of some utterances.
-            score: Of the shape of `parents`.
-            utterances: Which ones, (U,); None for all.
-        """
-        if utterances is None:
-            utterances = torch.arange(len(parents), device=parents.device)
+    def pick(self, parents: Tensor, score: Tensor) -> "Hypotheses":
+        """Pick hypotheses by their places (B, K'), with new scores (B, K')."""
+        utterances = torch.arange(len(parents), device=parents.device)
         index = utterances[:, None], parents
         return Hypotheses(score, self.facts[index], self.pred_proj[index])
 
@@ -96,22 +86,6 @@ class Hypotheses:
 def _columns(columns: list[Tensor], like: Hypotheses) -> Tensor:
     """Put facts side by side; CTC has no context."""
     return torch.stack(columns[: like.facts.shape[2]], dim=-1)
-
-
-def merge(score: Tensor, key: Tensor) -> Tensor:
-    """Return scores (B, K) in which the best of equal keys stands for all of them.
-
-    It gets the log-sum of their scores; the others get -inf.
-    """
-    same = key[:, :, None] == key[:, None, :]
-    top = score.amax(dim=1, keepdim=True)
-    share = (score - top).exp()
-    total = (same.to(share.dtype) @ share[..., None])[..., 0].log() + top
-    # The first of the best among the same stands for them.
-    beaten = same & (score[:, None, :] > score[:, :, None])
-    earlier = same & (score[:, None, :] == score[:, :, None])
-    beaten |= earlier.tril(diagonal=-1)
-    return total.masked_fill(beaten.any(dim=2), -torch.inf)
 
 
 def same_text(hypotheses: Hypotheses, scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,42 +115,6 @@ def pick_states(states: list[State], parents: Tensor, K: int) -> list[State]:
     """Pick the scorers' states of hypotheses (B, K') out of B x K."""
     first = K * torch.arange(len(parents), device=parents.device)
     return select(states, (first[:, None] + parents).flatten())
-
-
-def begin(model: AsrModel, enc_out: Tensor, K: int) -> Hypotheses:
-    """Return empty hypotheses of a transducer for enc_out (B, T, D)."""
-    size = model.predictor.context_size
-    context = torch.zeros(len(enc_out), size, dtype=torch.int64, device=enc_out.device)
-    pred_proj = model.joiner.pred_proj(model.predictor.after(context))
-    return Hypotheses.start(K, context, pred_proj)
-
-
-def emit(
-    model: AsrModel, picked: Hypotheses, labels: Tensor, node: Tensor
-) -> Hypotheses:
-    """Append labels (B, K) to hypotheses just picked, where they are not 0."""
-    extended = picked.extend(labels, node)
-    rows = (labels > 0).nonzero(as_tuple=True)
-    pred_out = model.predictor.after(extended.facts[rows][:, 4:])
-    extended.pred_proj[rows] = model.joiner.pred_proj(pred_out)
-    return extended
-
-
-def join(
-    model: AsrModel, enc_proj: Tensor, hypotheses: Hypotheses, blank_penalty: float
-) -> Tensor:
-    """Return log-probabilities (B, K, V) of one frame, float32.
-
-    Args:
-        model: The recognizer.
-        enc_proj: The frame, (B, J).
-        hypotheses: K of each utterance.
-        blank_penalty: Taken from blank's logit.
-    """
-    logits = model.joiner(enc_proj[:, None], hypotheses.pred_proj).float()
-    if blank_penalty:
-        logits[..., 0] -= blank_penalty
-    return logits.log_softmax(dim=-1)
 
 
 def finish(

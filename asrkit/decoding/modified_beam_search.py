@@ -2,39 +2,36 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from asrkit.decoding.fusion import NO_FUSION, Fusion, State
-from asrkit.decoding.hypotheses import (
-    Hypotheses,
-    begin,
-    emit,
-    finish,
-    join,
-    pick_states,
-    same_text,
-)
-from asrkit.decoding.search import Beam, BeamConfig, NBest
-from asrkit.decoding.trace import Trace
+from asrkit.decoding.frontier import Frontier, collect
+from asrkit.decoding.fusion import NO_FUSION, Fusion
+from asrkit.decoding.joint import Heard, Joint
+from asrkit.decoding.search import NBest, TransducerBeam, TransducerBeamConfig
+from asrkit.decoding.trace import ArrayTrace
 from asrkit.models.asr_model import AsrModel
 
 
 @dataclass(kw_only=True)
-class ModifiedBeamSearchConfig(BeamConfig):
+class ModifiedBeamSearchConfig(TransducerBeamConfig):
     """Beam search with at most one label a frame."""
 
     name = "modified_beam_search"
-    needs = "transducer"
 
     def build(self, fusion: Fusion = NO_FUSION) -> "ModifiedBeamSearch":
         """Make the search."""
         return ModifiedBeamSearch(
-            self.beam, self.nbest, blank_penalty=self.blank_penalty, fusion=fusion
+            self.beam,
+            self.nbest,
+            prune=self.prune,
+            blank_penalty=self.blank_penalty,
+            fusion=fusion,
         )
 
 
-class ModifiedBeamSearch(Beam):
+class ModifiedBeamSearch(TransducerBeam):
     """Sums the paths of the monotonic topology that lead to each text in the beam.
 
     Every frame, each hypothesis emits blank or a label. Two paths to one text are the
@@ -48,62 +45,63 @@ class ModifiedBeamSearch(Beam):
         self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
     ) -> list[NBest]:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
-        places = len(enc_out) * self.beam
-        enc_proj = model.joiner.enc_proj(enc_out)
-        hypotheses = begin(model, enc_out, self.beam)
-        states = self.fusion.start(places, enc_out.device)
-        trace = Trace()
-        frames = torch.arange(enc_out.shape[1], device=enc_out.device)
-        for t, frame in enumerate(frames):
-            log_probs = join(model, enc_proj[:, t], hypotheses, self.blank_penalty)
-            running = (frame < enc_lens)[:, None]
-            hypotheses, states = self._step(
-                model, hypotheses, states, trace, log_probs, frame, running
-            )
-        return finish(hypotheses, trace, self.fusion, states, self.nbest)
+        joint = Joint(model, enc_out, self.blank_penalty, self.fusion)
+        trace = ArrayTrace()
+        lens = enc_lens.cpu().numpy()
+        active = Frontier.start(len(lens))
+        none = active.pick(np.arange(0))
+        done = []
+        for t in range(lens.max(initial=0) + 1):
+            ended, active = active.part((lens == t)[active.utterance])
+            done.append(joint.end(ended))
+            if len(active):
+                active = self._step(joint, active, t, trace, len(lens))
+                joint.advance(none, active)
+        return collect(Frontier.join(done), trace, self.nbest)
 
     def _step(
-        self,
-        model: AsrModel,
-        hypotheses: Hypotheses,
-        states: list[State],
-        trace: Trace,
-        log_probs: Tensor,
-        frame: Tensor,
-        running: Tensor,
-    ) -> tuple[Hypotheses, list[State]]:
-        """Consume a frame.
+        self, joint: Joint, active: Frontier, t: int, trace: ArrayTrace, B: int
+    ) -> Frontier:
+        """Consume frame t of B utterances."""
+        frame = np.full(len(active), t)
+        heard = joint(active, frame)
+        stay = self._stay(active, heard, t, trace, B)
+        scores = stay.spread(stay.score, B, self.beam, -np.inf)
+        # K texts are there already: nothing that is worse than all of them counts.
+        pruned = scores.max(axis=1) - np.float32(self.prune)
+        worst = np.maximum(scores.min(axis=1), pruned)[active.utterance]
+        wanted = heard.scores > (worst - active.score)[:, None]
+        fresh = joint.extend(active, heard, wanted, frame, trace)
+        return Frontier.join([stay, fresh]).best(self.beam, self.prune)
 
-        Args:
-            model: The recognizer.
-            hypotheses: K of each utterance.
-            states: Of what is fused.
-            trace: Gets a step.
-            log_probs: Of this frame, (B, K, V).
-            frame: Its number.
-            running: Whether the utterance has this frame, (B, 1).
+    def _stay(
+        self, active: Frontier, heard: Heard, t: int, trace: ArrayTrace, B: int
+    ) -> Frontier:
+        """Return the hypotheses after the paths that keep or reach their texts.
+
+        A text is reached by blank from itself and by its last label from the text
+        before: both paths count. Takes those labels out of `heard`.
         """
-        B, K, V = log_probs.shape
-        score = hypotheses.score
-        blank = score + torch.where(running, log_probs[..., 0], 0.0)
-        ranked = torch.where(running, score, -torch.inf)[..., None] + log_probs
-        if self.fusion:
-            ranked = ranked + self.fusion.scores(states).view(B, K, V)
-        # A text is reached by blank from itself and by its last label from the text
-        # before: both paths count.
-        by_label, source = same_text(hypotheses, ranked)
-        ranked[..., 0] = torch.logaddexp(blank, by_label)
-        score, place = ranked.flatten(1).topk(K, dim=1)
-        parents, labels = place // V, place % V
-        picked = hypotheses.pick(parents, score)
+        score, facts = active.score + heard.blank, active.facts.copy()
+        source, target = self._predecessors(active, B)
+        last = active.last[target]
+        by_label = active.score[source] + heard.scores[source, last]
+        by_blank = score[target]
+        score[target] = np.logaddexp(by_blank, by_label)
+        stay = Frontier(score, facts)
         # The better path tells when the last label came.
-        better = torch.where(by_label > blank, source, -1).gather(1, parents)
-        relabelled = (labels == 0) & (better >= 0)
-        came_from = torch.where(relabelled, better, parents)
-        emitted = torch.where(relabelled, picked.last, labels)
-        heard = log_probs.flatten(1).gather(1, came_from * V + emitted)
-        before = hypotheses.node.gather(1, came_from)
-        node = trace.add(before, emitted, frame, heard)
-        states = pick_states(states, parents, K)
-        states = self.fusion.advance(states, labels.flatten())
-        return emit(model, picked, labels, node), states
+        better = np.flatnonzero(by_label > by_blank)
+        labels, log_probs = last[better], heard.log_probs[source, last][better]
+        before = active.node[source[better]]
+        nodes = trace.add(before, labels, np.full(len(better), t), log_probs)
+        stay.node[target[better]] = nodes
+        heard.scores[source, last] = -np.inf
+        return stay
+
+    def _predecessors(self, active: Frontier, B: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return pairs of hypotheses: a text without its last label, and the text."""
+        keys = active.spread(active.key, B, self.beam, -1)
+        rows = active.spread(np.arange(len(active)), B, self.beam, -1)
+        same = active.before[:, None] == keys[active.utterance]
+        target, rank = np.nonzero(same)
+        return rows[active.utterance[target], rank], target

@@ -119,6 +119,23 @@ class BeamConfig(SearchConfig):
             )
 
 
+@dataclass(kw_only=True)
+class TransducerBeamConfig(BeamConfig):
+    """Base class of the settings of a transducer's beam searches."""
+
+    needs = "transducer"
+
+    prune: float = 8.0
+    """A hypothesis whose log-probability is worse than the best one's by more than this
+    is dropped; inf: none is."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        if not self.prune > 0:
+            raise ValueError(f"decode.prune must be positive, got {self.prune}")
+
+
 class Beam:
     """What all beam searches have.
 
@@ -141,3 +158,27 @@ class Beam:
         self.nbest = nbest
         self.blank_penalty = blank_penalty
         self.fusion = fusion
+
+
+class TransducerBeam(Beam):
+    """What a transducer's beam searches have.
+
+    Args:
+        beam: Hypotheses that are kept, K.
+        nbest: Hypotheses that are returned.
+        prune: How much worse than the best a hypothesis may be.
+        blank_penalty: Taken from blank's logit.
+        fusion: Added to the scores of labels.
+    """
+
+    def __init__(
+        self,
+        beam: int,
+        nbest: int = 1,
+        *,
+        prune: float = float("inf"),
+        blank_penalty: float = 0.0,
+        fusion: Fusion = NO_FUSION,
+    ) -> None:
+        super().__init__(beam, nbest, blank_penalty=blank_penalty, fusion=fusion)
+        self.prune = prune

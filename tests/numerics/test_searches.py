@@ -176,6 +176,8 @@ def test_a_modified_beam_of_one_is_greedy_with_one_label_a_frame(seed):
         GreedySearch(3, fusion=Fusion([(Bigram(), 0.3)])),
         ModifiedBeamSearch(3, 3, fusion=Fusion([(Bigram(), 0.3)])),
         BeamSearch(3, 3, fusion=Fusion([(Bigram(), 0.3)])),
+        ModifiedBeamSearch(4, 3, prune=0.5),
+        BeamSearch(4, 3, prune=0.5, fusion=Fusion([(Bigram(), 0.3)])),
         CtcBeamSearch(3, 3, fusion=Fusion([(Bigram(), 0.3)])),
     ],
     ids=lambda search: type(search).__name__,
@@ -195,6 +197,19 @@ def test_a_result_does_not_depend_on_its_batch(search):
             assert one.frames == other.frames
             assert one.score == pytest.approx(other.score, abs=1e-5)
     assert together[4][0].tokens == []
+
+
+@pytest.mark.parametrize("search", [BeamSearch, ModifiedBeamSearch])
+def test_what_is_much_worse_than_the_best_is_dropped(search):
+    model, enc_out = make_model(V), encode(12)
+    everything = run(search(8, 8), model, enc_out)
+    assert len(everything) == 8
+    for prune in (0.3, 0.9):
+        found = run(search(8, 8, prune=prune), model, enc_out)
+        assert len(found) < 8
+        assert all(one.score >= found[0].score - prune - 1e-4 for one in found)
+        assert found[0].score < everything[0].score  # paths are missing
+    assert run(search(8, 8, prune=100.0), model, enc_out) == everything
 
 
 def test_frames_are_those_of_the_best_path():
