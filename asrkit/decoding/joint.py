@@ -28,7 +28,7 @@ class Joint:
     """Evaluates model and fusion for hypotheses, each at a frame of its own.
 
     The predictor sees few labels, so that the same contexts come again and again: each
-    is projected once.
+    is projected once; if there are no more contexts than frames, all are at once.
 
     Args:
         model: The recognizer.
@@ -52,7 +52,8 @@ class Joint:
         self.learnt = np.zeros(0, dtype=np.int64)
         self.row = np.zeros(0, dtype=np.int64)
         self.pred_proj = self.enc_proj.new_zeros(256, self.enc_proj.shape[1])
-        self._learn(np.zeros(1, dtype=np.int64))
+        few = self.contexts <= len(self.enc_proj)
+        self._learn(np.arange(self.contexts if few else 1))
 
     def __call__(self, hypotheses: Frontier, frame: np.ndarray) -> Heard:
         """Evaluate hypotheses at their frames (N,)."""
