@@ -11,7 +11,9 @@ from tests.integration.conftest import train, train_and_kill
 pytestmark = pytest.mark.slow
 
 STAGES = ["ctc", "align", "viterbi", "full_sum", "nbest", "mbr"]
+# Checkpoints after each update: killed when the first is there, a stage is not over.
 PROGRESSIVE = ["pipeline=progressive", "num_updates=20"]
+PROGRESSIVE += ["trainer.save_every_updates=1"]
 
 
 @pytest.fixture(scope="module")
