@@ -1,7 +1,13 @@
-"""Checkpoints: valid or absent, and nothing in them is ever executed."""
+"""Checkpoints: valid or absent, and nothing in them is ever executed.
+
+A checkpoint is a zip archive, as `torch.save` writes it, and so carries a CRC-32 of
+each of its records; `unzip -t` checks them by hand. torch itself does not compare them
+when it reads: `check_sums` does, before anything in a file is used.
+"""
 
 import logging
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +19,9 @@ from asrkit.utils.files import atomic_write
 logger = logging.getLogger(__name__)
 
 State = dict[str, Any]
+
+Loaded = tuple[Path, State]
+"""A checkpoint and what is in it."""
 
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
@@ -38,23 +47,46 @@ def load_checkpoint(path: Path) -> State:
     if not path.is_file():
         raise InputError(f"no checkpoint {path}; has a training run finished there?")
     try:
+        return _load(path)
+    except _UnusableError as error:
+        raise InputError(f"{path} {error}; delete it or choose another") from error
+
+
+class _UnusableError(Exception):
+    """Says what is wrong with a file."""
+
+
+def _load(path: Path) -> State:
+    try:
+        check_sums(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file fails in any of torch's readers
-        raise InputError(
-            f"{path} is damaged or not a checkpoint ({_first_line(error)}); "
-            "delete it or choose another"
+    except Exception as error:  # a damaged file fails in any of many readers
+        raise _UnusableError(
+            f"is damaged or not a checkpoint ({_first_line(error)})"
         ) from error
     if not isinstance(state, dict) or "average" not in state:
-        raise InputError(f"{path} is not a checkpoint of asrkit: it holds no model")
+        raise _UnusableError("is not a checkpoint of asrkit: it holds no model")
     return state
 
 
+def check_sums(path: Path) -> None:
+    """Compare a checkpoint's records with their CRC-32.
+
+    Raises:
+        zipfile.BadZipFile: One differs, or the file is not an archive.
+    """
+    with zipfile.ZipFile(path) as archive:
+        wrong = archive.testzip()
+    if wrong is not None:
+        raise zipfile.BadZipFile(f"wrong checksum of {wrong}")
+
+
 class Checkpoints:
-    """The checkpoints of one stage: the last, the best, and some of the epochs.
+    """The checkpoints of one stage: the last two, the best, and some of the epochs.
 
     Args:
         folder: Where they are.
-        keep: How many epochs' checkpoints to keep besides the last and the best.
+        keep: How many epochs' checkpoints to keep besides the others.
     """
 
     def __init__(self, folder: Path, keep: int) -> None:
@@ -67,37 +99,109 @@ class Checkpoints:
         return self.folder / "last.pt"
 
     @property
+    def previous(self) -> Path:
+        """The one before the last, for when that one is damaged."""
+        return self.folder / "previous.pt"
+
+    @property
     def best(self) -> Path:
         """The one that was best on dev."""
         return self.folder / "best.pt"
+
+    @property
+    def start(self) -> Path:
+        """The weights before the first update, until there is a newer checkpoint."""
+        return self.folder / "start.pt"
 
     def epochs(self) -> list[Path]:
         """List the kept epochs' checkpoints, the oldest first."""
         found = self.folder.glob("epoch-*.pt")
         return sorted(found, key=lambda path: int(path.stem.removeprefix("epoch-")))
 
-    def resume(self) -> State | None:
-        """Load the newest checkpoint that can be read, or None when there is none."""
-        for path in [self.last, *reversed(self.epochs()), self.best]:
-            if not path.is_file():
-                continue
-            try:
-                return load_checkpoint(path)
-            except InputError as error:
-                logger.warning("%s; trying the one before", error)
+    def resume(self) -> Loaded | None:
+        """Load the newest checkpoint that can be read, or None when there is none.
+
+        Those that are newer and damaged are renamed to *.damaged.
+
+        Raises:
+            InputError: There are checkpoints, but none can be read.
+        """
+        damaged: dict[Path, str] = {}
+        for path, state in self._read(damaged):
+            if path == self.start and not damaged:
+                break  # as good as beginning anew
+            self._set_aside(damaged, path)
+            return path, state
+        if damaged:
+            path, why = next(iter(damaged.items()))
+            raise InputError(
+                f"no checkpoint in {self.folder} can be read: {path.name} {why}; "
+                "to begin anew, delete the folder"
+            )
+        return None
+
+    def earlier(self, before: int | None) -> Loaded | None:
+        """Load the newest checkpoint to go back to, or None when there is none.
+
+        Args:
+            before: Only one with fewer updates than this will do; None takes any.
+        """
+        damaged: dict[Path, str] = {}
+        for path, state in self._read(damaged):
+            if before is None or state["update"] < before:
+                self._set_aside(damaged, path)
+                return path, state
         return None
 
     def save(
         self, state: State, *, best: bool = False, epoch: int | None = None
     ) -> None:
         """Save the last checkpoint and, as asked, as the best or an epoch's."""
-        save_checkpoint(state, self.last)
+        new = self.folder / "new.pt"
+        save_checkpoint(state, new)
+        if self.last.is_file():
+            self._link(self.previous)
+            self.start.unlink(missing_ok=True)
+        new.replace(self.last)
         if best:
             self._link(self.best)
         if epoch is not None and self.keep > 0:
             self._link(self.folder / f"epoch-{epoch}.pt")
             for path in self.epochs()[: -self.keep]:
                 path.unlink()
+
+    def clean(self) -> None:
+        """Delete what a killed process has left half written."""
+        for pattern in (".*.pt.*", ".*.link.*", "new.pt", "*.link"):
+            for path in self.folder.glob(pattern):
+                path.unlink()
+
+    def _read(self, damaged: dict[Path, str]) -> Iterator[Loaded]:
+        """Yield what can be read, the newest first; note what cannot."""
+        newest_first = [self.last, self.previous, *reversed(self.epochs()), self.best]
+        for path in [*newest_first, self.start]:
+            if path.is_file():
+                try:
+                    state = _load(path)
+                except _UnusableError as error:
+                    damaged[path] = str(error)
+                else:
+                    yield path, state
+
+    def _set_aside(self, damaged: Mapping[Path, str], instead: Path) -> None:
+        """Rename damaged checkpoints, so that none takes the place of a good one."""
+        if not damaged:
+            return
+        path, why = next(iter(damaged.items()))
+        logger.warning(
+            "%s %s; going on from %s instead (renamed to *.damaged: %s)",
+            path,
+            why,
+            instead.name,
+            ", ".join(path.name for path in damaged),
+        )
+        for path in damaged:
+            path.replace(path.with_suffix(".damaged"))
 
     def _link(self, path: Path) -> None:
         """Give the last checkpoint a second name, at once and without a copy.
@@ -113,6 +217,8 @@ class Checkpoints:
             with atomic_write(temporary) as file:
                 file.write(self.last.read_bytes())
         temporary.replace(path)
+        # Renaming to another name of the same file does nothing, says POSIX.
+        temporary.unlink(missing_ok=True)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,12 @@ class World:
         dist.all_gather_object(values, value)
         return values
 
-    def any(self, flag: bool) -> bool:
-        """Say whether the flag is set on any process."""
+    def any(self, *flags: bool) -> list[bool]:
+        """Say of each flag whether it is set on any process: the same on each."""
         if self.size == 1:
-            return flag
-        return bool(self.sum(torch.tensor(float(flag), device=self.device)) > 0)
+            return list(flags)
+        counts = self.sum(torch.tensor([float(f) for f in flags], device=self.device))
+        return [count > 0 for count in counts.tolist()]
 
 
 @contextmanager
@@ -61,11 +64,27 @@ def join_world(device: str) -> Iterator[World]:
     if size == 1:
         yield World(rank, size, chosen)
         return
-    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    backend = "nccl" if chosen.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=_open_store(), rank=rank, world_size=size)
     try:
         yield World(rank, size, chosen)
     finally:
         dist.destroy_process_group()
+
+
+def _open_store() -> Store:
+    """Open the store by which torchrun's processes find each other.
+
+    torchrun --max-restarts keeps one for all attempts (seen in torch 2.14), and a
+    process that is up first would find the address of one that is dead. On one machine
+    the attempts are counted alike for all processes, and so each gets its own part;
+    several machines need TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 when torchrun starts.
+    """
+    store: Store = next(rendezvous("env://"))[0]
+    if os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"]:
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        return PrefixStore(f"attempt-{attempt}", store)
+    return store
 
 
 def choose_device(device: str, local_rank: int = 0) -> torch.device:

@@ -1,12 +1,22 @@
 """TensorBoard: the only file that knows it."""
 
 import contextlib
-from collections.abc import Mapping
+import logging
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from asrkit.utils.errors import InputError
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -24,33 +34,79 @@ class Evaluation:
 class TensorBoardLog:
     """Writes scalars, tables and pictures under `train/` and `valid/`.
 
+    When it cannot write any more, as on a full disk, it says so once and gives up:
+    training is worth more than its curves.
+
     Args:
         folder: Where the event files go.
+
+    Raises:
+        InputError: They cannot be written from the start.
     """
 
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), flush_secs=20)
+        self._folder = folder
+        try:
+            self._writer: SummaryWriter | None = SummaryWriter(
+                str(folder), flush_secs=20
+            )
+        except OSError as error:
+            raise InputError(
+                f"cannot write {folder}: {error.strerror}; free some disk space or "
+                "choose another folder"
+            ) from error
+        # The writer's thread hands its error on to the next call; that is enough.
+        self._usual_hook = threading.excepthook
+        threading.excepthook = self._report_other_threads
 
     def train(self, scalars: Mapping[str, float], update: int) -> None:
         """Log scalars of training."""
-        for name, value in scalars.items():
-            self._writer.add_scalar(f"train/{name}", value, update)
+
+        def add(writer: "SummaryWriter") -> None:
+            for name, value in scalars.items():
+                writer.add_scalar(f"train/{name}", value, update)
+
+        self._attempt(add)
 
     def valid(self, evaluation: Evaluation, update: int) -> None:
         """Log what validation found."""
-        for name, value in evaluation.scalars.items():
-            self._writer.add_scalar(f"valid/{name}", value, update)
-        for name, text in evaluation.texts.items():
-            self._writer.add_text(f"valid/{name}", text, update)
-        for name, picture in evaluation.pictures.items():
-            self._writer.add_image(f"valid/{name}", picture, update)
-        self._writer.flush()
+
+        def add(writer: "SummaryWriter") -> None:
+            for name, value in evaluation.scalars.items():
+                writer.add_scalar(f"valid/{name}", value, update)
+            for name, text in evaluation.texts.items():
+                writer.add_text(f"valid/{name}", text, update)
+            for name, picture in evaluation.pictures.items():
+                writer.add_image(f"valid/{name}", picture, update)
+            writer.flush()
+
+        self._attempt(add)
 
     def close(self) -> None:
         """Write what is still held back."""
-        self._writer.close()
+        self._attempt(lambda writer: writer.close())
+        threading.excepthook = self._usual_hook
+
+    def _attempt(self, write: Callable[["SummaryWriter"], None]) -> None:
+        """Write; give up for good if that fails."""
+        if self._writer is None:
+            return
+        try:
+            write(self._writer)
+        except OSError as error:
+            self._writer = None
+            logger.warning(
+                "%s cannot be written (%s); the run goes on without TensorBoard",
+                self._folder,
+                error.strerror,
+            )
+
+    def _report_other_threads(self, args: threading.ExceptHookArgs) -> None:
+        """Print the traceback of any thread's error but the writer's."""
+        if type(args.thread).__name__ != "_AsyncWriterThread":
+            self._usual_hook(args)
 
 
 def reset_peak_memory(device: torch.device) -> None:

@@ -1,100 +1,32 @@
 """The training loop; it knows nothing of speech."""
 
 import contextlib
-import logging
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import nn
 
 from asrkit.training.average import RunningAverage
+from asrkit.training.bad_updates import BadUpdates
 from asrkit.training.checkpoint import Checkpoints, State
-from asrkit.training.console import Console, format_seconds
 from asrkit.training.distributed import World
+from asrkit.training.dump import dump_update
+from asrkit.training.gradients import Found, Gradients
 from asrkit.training.interrupt import InterruptFlag
-from asrkit.training.metrics import Meter, Summarize
-from asrkit.training.rng import rng_state, set_rng_state
-from asrkit.training.tensorboard import Evaluation, TensorBoardLog, peak_memory_gb
+from asrkit.training.lock import FolderLock
+from asrkit.training.metrics import Summarize
+from asrkit.training.reporter import Reporter, Standing
+from asrkit.training.rng import continue_rng, rng_state
+from asrkit.training.saving import Saver, all_finite
+from asrkit.training.stream import Batches, Group
+from asrkit.training.tensorboard import Evaluation
+from asrkit.training.trainer_config import TrainerConfig as TrainerConfig
 from asrkit.utils.errors import InputError
-from asrkit.utils.loss_output import LossOutput
 from asrkit.utils.moment import Moment
-
-logger = logging.getLogger(__name__)
-
-
-class Precision(str, Enum):
-    """Number format of the networks; weights and losses stay in float32."""
-
-    AUTO = "auto"
-    """BFLOAT16 on a GPU, FLOAT32 on a CPU."""
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
-@dataclass(kw_only=True)
-class TrainerConfig:
-    """How to train, whatever is trained."""
-
-    device: str = "auto"
-    """auto, cpu or cuda."""
-    precision: Precision = Precision.AUTO
-    """AUTO, FLOAT32 or BFLOAT16."""
-    accumulate: int = 1
-    """Batches per process that make one update."""
-    clip_norm: float = 5.0
-    """Largest norm of the gradient of the mean loss; 0 does not clip."""
-    average_decay: float = 0.999
-    """Decay of the running average of the weights per update; 0 turns it off."""
-    validate_every: int = 1
-    """Epochs between validations; the last epoch is always validated."""
-    save_every: int = 1
-    """Epochs between checkpoints; also after each validation and at the end."""
-    save_every_updates: int | None = None
-    """Updates between checkpoints within an epoch, for long epochs."""
-    keep_checkpoints: int = 5
-    """Epochs' checkpoints to keep besides the last and the best."""
-    log_every: int = 20
-    """Updates between points in TensorBoard."""
-
-    def __post_init__(self) -> None:
-        """Check the counts."""
-        for name in ("accumulate", "validate_every", "save_every", "log_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"trainer.{name} must be at least 1, got {getattr(self, name)}"
-                )
-
-
-class Batch(Protocol):
-    """What the loader gives."""
-
-    def to(self, device: torch.device) -> "Batch":
-        """Move it to a device."""
-        ...
-
-
-class Position(Protocol):
-    """Where in the data a batch ends; the same on all processes."""
-
-    @property
-    def epochs(self) -> float:
-        """Epochs that lie before."""
-        ...
-
-    def state_dict(self) -> dict[str, float]:
-        """Return plain numbers for a checkpoint."""
-        ...
-
-
-Batches = Callable[[Mapping[str, float] | None], Iterator[tuple[Batch, Position]]]
-"""Opens the endless batches of this process after a saved position (None: at 0)."""
 
 
 @dataclass(frozen=True)
@@ -157,63 +89,105 @@ class Trainer:
         self.length = length
         self.validate = validate
         self.select = select
-        self.summarize = summarize
-        self.headline = headline
         self.description = description
         self.announce = announce
+        self.folder = folder
         self.world = world
         self.config = config
         self.parameters = [p for p in task.parameters() if p.requires_grad]
         self.average = RunningAverage(task, config.average_decay)
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep_checkpoints)
-        self.console = Console(world.is_main)
-        self.tensorboard = (
-            TensorBoardLog(folder / "tensorboard") if world.is_main else None
+        self.saver = Saver(self.checkpoints, world, config.save_every_minutes)
+        self.bad = BadUpdates(
+            folder / "bad_updates.tsv",
+            world,
+            limit=config.bad_updates_in_a_row,
+            max_roll_backs=config.max_roll_backs,
+            lr_factor=config.roll_back_lr_factor,
+        )
+        self.interrupt = InterruptFlag()
+        self.reporter = Reporter(
+            folder / "tensorboard", world, summarize, headline, config.log_every
         )
         self.peak_lrs = [group["lr"] for group in optimizer.param_groups]
-        precision = config.precision
-        if precision is Precision.AUTO:
-            on_gpu = world.device.type == "cuda"
-            precision = Precision.BFLOAT16 if on_gpu else Precision.FLOAT32
-        self.autocast = precision is Precision.BFLOAT16
+        self.autocast = config.precision.is_bfloat16(world.device)
         self.update = 0
         self.epochs = 0.0
         self.position: Mapping[str, float] | None = None
         self.best = float("inf")
-        self.skipped = 0
         self.seconds_before = 0.0
         self.start = time.monotonic()
-        self.shown: dict[str, float] = {}
-        self.interval, self.epoch_meter = Meter(), Meter()
 
     def run(self) -> None:
         """Train to the end, from the last checkpoint if there is one.
 
         Raises:
+            InputError: Another run works in the folder, files cannot be written, or
+                too many updates were not finite.
             KeyboardInterrupt: SIGINT or SIGTERM came; everything is saved.
         """
-        self.resume()
+        with contextlib.ExitStack() as stack:
+            if self.world.is_main:
+                stack.enter_context(FolderLock(self.folder))
+            for context in (self.reporter, self.interrupt, self.saver):
+                stack.enter_context(context)
+            self.train()
+
+    def train(self) -> None:
+        """Make one update after the other."""
+        epoch_to_end = self.resume()
+        gradients = Gradients(
+            self.task,
+            self.parameters,
+            self.world,
+            clip_norm=self.config.clip_norm,
+            autocast=self.autocast,
+        )
+        self.save_start()
         self.start = time.monotonic()
-        module = self.wrapped()
-        self.interval.reset()
-        self.epoch_meter.reset()
-        with InterruptFlag() as interrupt:
-            for group in self.groups():
-                epoch = self.epoch
-                self.step(module, group)
-                self.show()
-                finished = self.done >= 1.0
-                if finished or self.epoch > epoch:
-                    self.end_epoch(last=finished)
-                elif self.update % (self.config.save_every_updates or 2**62) == 0:
-                    self.save()
-                if self.world.any(interrupt.is_set) and not finished:
-                    self.save()
-                    raise KeyboardInterrupt
-                if finished:
-                    break
-        if self.tensorboard:
-            self.tensorboard.close()
+        self.reporter.reset()
+        if epoch_to_end:
+            self.end_epoch()
+        for group in self.groups():
+            epoch = self.epoch
+            self.step(gradients, group)
+            self.reporter.show(self.standing)
+            self.saver.check()
+            self.look_after(epoch_ends=self.done >= 1.0 or self.epoch > epoch)
+
+    def look_after(self, *, epoch_ends: bool) -> None:
+        """Validate, save, go back or stop after an update, if it is time to.
+
+        Raises:
+            KeyboardInterrupt: A signal has come, and everything is saved.
+        """
+        stop, due = self.world.any(self.interrupt.is_set, self.save_is_due)
+        if (epoch_ends or due or stop) and not all_finite(self.parameters):
+            self.bad.weights_not_finite()
+        if self.bad.too_many:
+            self.roll_back()
+        elif stop:
+            self.save(epoch_to_end=epoch_ends)
+            raise KeyboardInterrupt
+        elif epoch_ends:
+            self.end_epoch()
+        elif due:
+            self.save()
+
+    @property
+    def save_is_due(self) -> bool:
+        """Whether it is time to save within an epoch.
+
+        Not after bad updates: what training goes back to should be good.
+        """
+        every = self.config.save_every_updates
+        due = every is not None and self.update % every == 0
+        return (due or self.saver.minutes_due) and not self.bad.in_a_row
+
+    @property
+    def validation_is_due(self) -> bool:
+        """Whether the epoch that ends here is validated."""
+        return self.done >= 1.0 or self.epoch % self.config.validate_every == 0
 
     @property
     def done(self) -> float:
@@ -230,140 +204,102 @@ class Trainer:
         """Whole epochs that are done."""
         return int(self.epochs + 1e-6)
 
-    def wrapped(self) -> nn.Module:
-        """Return the task as it is called: with several processes, inside DDP."""
-        if self.world.size == 1:
-            return self.task
-        return DistributedDataParallel(self.task, gradient_as_bucket_view=True)
+    def groups(self) -> Iterator[Group]:
+        """Yield the batches of one update after the other, until training is done."""
+        while self.done < 1.0:
+            stream = self.reporter.waiting(self.batches(self.position))
+            opened = self.bad.roll_backs
+            # Going back to a checkpoint goes back in the data too.
+            while self.done < 1.0 and self.bad.roll_backs == opened:
+                yield [next(stream) for _ in range(self.config.accumulate)]
+            del stream  # and with it the processes that read
 
-    def groups(self) -> Iterator[list[tuple[Batch, Position]]]:
-        """Yield the batches of one update after the other."""
-        if self.done >= 1.0:
-            return
-        stream = self.interval.waiting(
-            self.epoch_meter.waiting(self.batches(self.position))
-        )
-        while True:
-            yield [next(stream) for _ in range(self.config.accumulate)]
-
-    def step(self, module: nn.Module, group: list[tuple[Batch, Position]]) -> None:
-        """Make one update."""
+    def step(self, gradients: Gradients, group: Group) -> None:
+        """Make one update, or leave it out if loss or gradient is not finite."""
         moment = Moment(self.done, self.update, self.epochs)
         self.announce(moment)
-        factor = self.factor(moment)
+        factor = self.factor(moment) * self.bad.lr_scale
         for parameters, peak in zip(
             self.optimizer.param_groups, self.peak_lrs, strict=True
         ):
             parameters["lr"] = peak * factor
-        module.train()
-        stats: dict[str, Tensor] = {}
-        for index, (batch, _) in enumerate(group):
-            last = index == len(group) - 1
-            output = self.backward(module, batch, synchronize=last)
-            for name, value in {**output.stats, "weight": output.weight}.items():
-                stats[name] = stats[name] + value if name in stats else value
-        names = list(stats)
-        sums = self.world.sum(torch.stack([stats[n].double() for n in names]))
-        stats = dict(zip(names, sums, strict=True))
-        # DDP has averaged the gradients of sums; the mean wants their sum over ranks.
-        scale = self.world.size / stats.pop("weight").clamp(min=1.0)
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        torch._foreach_mul_(gradients, scale.to(torch.float32))
-        limit = self.config.clip_norm or math.inf
-        norm = nn.utils.clip_grad_norm_(self.parameters, limit)
-        if torch.isfinite(norm):
+        found = gradients(group)
+        if found.finite:
             self.optimizer.step()
             self.average.update()
-            self.skipped = 0
+            self.bad.good()
+            self.reporter.count(found)
         else:
-            self.skip(group)
+            self.leave_out(found, group)
         self.optimizer.zero_grad()
         self.update += 1
         position = group[-1][1]
         self.position, self.epochs = position.state_dict(), position.epochs
-        stats["gradient_norm"] = norm.detach()
-        for meter in (self.interval, self.epoch_meter):
-            meter.add({**stats, "updates": torch.ones((), device=norm.device)})
 
-    def backward(
-        self, module: nn.Module, batch: Batch, *, synchronize: bool
-    ) -> LossOutput:
-        """Add the gradient of one batch's summed loss."""
-        hold: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-        if isinstance(module, DistributedDataParallel) and not synchronize:
-            hold = module.no_sync()
-        device = self.world.device
-        with hold:
-            with torch.autocast(device.type, torch.bfloat16, enabled=self.autocast):
-                output: LossOutput = module(batch.to(device))
-            output.loss.backward()
-        return output
-
-    def skip(self, group: list[tuple[Batch, Position]]) -> None:
-        """Leave out an update whose gradient is not finite; give up after ten."""
-        self.skipped += 1
-        ids = [i for batch, _ in group for i in getattr(batch, "ids", [])]
-        logger.warning(
-            "update %d left out: its gradient is not finite (utterances %s)",
-            self.update,
-            " ".join(ids),
-        )
-        if self.skipped == 10:
-            raise InputError(
-                "ten updates in a row had a gradient that is not finite; "
-                f"lower optim.lr (now {self.peak_lrs[0]:g}) or check the data report"
+    def leave_out(self, found: Found, group: Group) -> None:
+        """List an update that is not made, and keep what it was if that is wanted."""
+        self.bad.bad(found, group, update=self.update, epochs=self.epochs)
+        if self.bad.total <= self.config.dump_bad_updates:
+            folder = self.folder / "bad_updates" / f"update-{self.update}"
+            dump_update(
+                self.task, group, folder, world=self.world, autocast=self.autocast
             )
 
-    def show(self) -> None:
-        """Log to the console and to TensorBoard, if it is time to."""
-        if self.update % self.config.log_every == 0 or self.update == 1:
-            scalars = self.read(self.interval)
-            if self.tensorboard:
-                self.tensorboard.train(scalars, self.update)
-            self.shown = {n: scalars[n] for n in self.headline if n in scalars}
-            self.interval.reset()
-        self.console.progress(self.done, self.epochs, self.update, self.shown)
+    @property
+    def standing(self) -> Standing:
+        """Where training is, to be shown."""
+        rate = self.optimizer.param_groups[0]["lr"]
+        return Standing(self.done, self.epochs, self.update, rate, self.bad.counts)
 
-    def read(self, meter: Meter) -> dict[str, float]:
-        """Return the scalars of a meter and the state of the optimizer."""
-        scalars = meter.read(self.summarize)
-        scalars["learning_rate"] = self.optimizer.param_groups[0]["lr"]
-        scalars["peak_memory_gb"] = peak_memory_gb(self.world.device)
-        return scalars
-
-    def end_epoch(self, *, last: bool) -> None:
-        """Summarize an epoch; validate and save if it is time to."""
-        scalars = self.read(self.epoch_meter)
+    def end_epoch(self) -> None:
+        """Validate, show and save an epoch, if it is time to."""
         epoch = self.epoch
-        parts = [f"{n} {scalars[n]:.4g}" for n in self.headline if n in scalars]
+        evaluation: Evaluation | None = None
         dev: float | None = None
-        best = False
-        validated = last or epoch % self.config.validate_every == 0
-        if validated:
-            evaluation = self.validate(self.average.module)
-            if self.tensorboard:
-                self.tensorboard.valid(evaluation, self.update)
-            parts += [f"dev {n} {v:.4g}" for n, v in evaluation.scalars.items()]
+        if self.validation_is_due:
+            evaluation = self.evaluate()
             dev = evaluation.scalars[self.select]
-            best = dev <= self.best
-            self.best = min(self.best, dev)
-            parts += ["(best)"] if best else []
-        took = format_seconds(scalars["seconds"])
-        self.console.say(
-            f"epoch {epoch}, update {self.update}, {took}: " + "  ".join(parts)
-        )
-        if validated or epoch % self.config.save_every == 0:
+        best = dev is not None and dev <= self.best
+        self.best = dev if dev is not None and best else self.best
+        self.reporter.end_epoch(epoch, self.standing, evaluation, best=best)
+        if evaluation is not None or epoch % self.config.save_every == 0:
             self.save(best=best, epoch=epoch, dev=dev)
-        self.epoch_meter.reset()
+
+    def evaluate(self) -> Evaluation:
+        """Validate, with everything saved before, so that a signal need not wait."""
+        self.save(epoch_to_end=True)
+        # Validation may start processes; none should while a thread holds locks.
+        self.saver.wait()
+        with self.interrupt.at_once():
+            return self.validate(self.average.module)
 
     def save(
-        self, *, best: bool = False, epoch: int | None = None, dev: float | None = None
+        self,
+        *,
+        best: bool = False,
+        epoch: int | None = None,
+        dev: float | None = None,
+        epoch_to_end: bool = False,
     ) -> None:
-        """Write a checkpoint; all processes take part. `dev`: its value on dev."""
-        rng = self.world.gather(rng_state(self.world.device))
-        if not self.world.is_main:
-            return
-        state: State = {
+        """Start to write a checkpoint; all processes take part.
+
+        Args:
+            best: It is the best on dev.
+            epoch: Number of the epoch that it ends, or None.
+            dev: Its value on dev, or None.
+            epoch_to_end: Whoever goes on from it has an epoch to end first.
+        """
+        state = {**self.state(), "dev": dev, "epoch_to_end": epoch_to_end}
+        self.saver.save(state, best=best, epoch=epoch)
+
+    def save_start(self) -> None:
+        """Keep the state before the first update, to go back to."""
+        if self.update == 0:
+            self.saver.save_start(self.state())
+
+    def state(self) -> State:
+        """Return all that a checkpoint holds; all processes take part."""
+        return {
             **self.description,
             "task": self.task.state_dict(),
             "average": self.average.module.state_dict(),
@@ -371,29 +307,62 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "update": self.update,
             "epochs": self.epochs,
-            "position": dict(self.position or {}),
+            "position": None if self.position is None else dict(self.position),
             "best": self.best,
             "seconds": self.seconds,
-            "dev": dev,
-            "rng": rng,
+            "bad_updates": self.bad.state_dict(),
+            "dev": None,
+            "epoch_to_end": False,
+            "accumulate": self.config.accumulate,
+            "rng": self.world.gather(rng_state(self.world.device)),
         }
-        self.checkpoints.save(state, best=best, epoch=epoch)
 
-    def resume(self) -> None:
-        """Go on from the last checkpoint, if there is one."""
-        state = self.checkpoints.resume()
-        if state is None:
-            return
+    def resume(self) -> bool:
+        """Go on from the last checkpoint, if any; say if it has an epoch to end."""
+        found = self.saver.resume()
+        if found is None:
+            return False
+        path, state = found
+        self.restore(state)
+        self.best, self.seconds_before = state["best"], state["seconds"]
+        self.bad.load_state_dict(state["bad_updates"])
+        self.reporter.console.say(
+            f"going on from {path}: epoch {self.epochs:.2f}, update {self.update}"
+        )
+        before = len(state["rng"])
+        if before != self.world.size:
+            self.reporter.console.say(
+                f"the number of processes was {before} and is {self.world.size}: the "
+                "data goes on where it was, random numbers are drawn anew; an update "
+                f"took {before * state['accumulate']} batches and now takes "
+                f"{self.world.size * self.config.accumulate} (trainer.accumulate)"
+            )
+        return state["epoch_to_end"]
+
+    def restore(self, state: State) -> None:
+        """Set weights, optimizer, random numbers and position to those of a state."""
         self.task.load_state_dict(state["task"])
         self.average.module.load_state_dict(state["average"])
         self.average.updates = state["average_updates"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.update, self.epochs = state["update"], state["epochs"]
-        self.position, self.best = state["position"], state["best"]
-        self.seconds_before = state["seconds"]
-        if len(state["rng"]) == self.world.size:
-            set_rng_state(state["rng"][self.world.rank], self.world.device)
-        self.console.say(
-            f"going on from {self.checkpoints.last}: epoch {self.epochs:.2f}, "
-            f"update {self.update}"
+        self.position = state["position"]
+        continue_rng(state["rng"], self.world.rank, self.world.size, self.world.device)
+
+    def roll_back(self) -> None:
+        """Go back to the last good checkpoint with a lower learning rate.
+
+        Raises:
+            InputError: It is of no use: it was tried too often, or there is none.
+        """
+        # If no update since the last return was good, its checkpoint was not either.
+        found = None if self.bad.exhausted else self.saver.earlier(self.bad.restored)
+        if found is None:
+            raise InputError(self.bad.report())
+        path, state = found
+        self.restore(state)
+        self.bad.rolled_back(self.update)
+        self.reporter.console.say(
+            f"going back to {path}: epoch {self.epochs:.2f}, update {self.update}, "
+            f"learning rate times {self.bad.lr_scale:g}"
         )

@@ -1,88 +1,21 @@
 """The trainer on a toy task: exact sums, exact resume, what it does when stopped."""
 
-import itertools
 import os
 import signal
-from dataclasses import asdict, dataclass
 
 import pytest
 import torch
-from torch import nn
 
-from asrkit.training.distributed import World
-from asrkit.training.optim import AdamWConfig
+from asrkit.training.checkpoint import load_checkpoint
 from asrkit.training.tensorboard import Evaluation
-from asrkit.training.trainer import Length, Trainer, TrainerConfig
-from asrkit.utils.errors import InputError
-from asrkit.utils.loss_output import LossOutput
-
-CPU = World(0, 1, torch.device("cpu"))
-PER_EPOCH = 6
-
-
-@dataclass
-class ToyBatch:
-    x: torch.Tensor
-    y: torch.Tensor
-
-    def to(self, device):
-        return self
-
-
-@dataclass(frozen=True)
-class ToyPosition:
-    batches: int
-
-    @property
-    def epochs(self):
-        return self.batches / PER_EPOCH
-
-    def state_dict(self):
-        return asdict(self)
-
-
-class ToyTask(nn.Module):
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(1)
-        self.layers = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.2), nn.Linear(8, 1))
-
-    def forward(self, batch):
-        loss = (self.layers(batch.x)[:, 0] - batch.y).square().sum()
-        return LossOutput(loss, torch.tensor(len(batch.y)), {"loss": loss.detach()})
-
-
-def toy_batches(position):
-    start = 0 if position is None else int(position["batches"])
-    for number in itertools.count(start):
-        generator = torch.Generator().manual_seed(number % PER_EPOCH)
-        size = 4 + number % 3  # uneven on purpose
-        x = torch.randn(size, 3, generator=generator)
-        yield ToyBatch(x, x.sum(1)), ToyPosition(number + 1)
-
-
-def make_trainer(folder, *, num_epochs=3, task=None, batches=toy_batches, **config):
-    task = task or ToyTask()
-    return Trainer(
-        task,
-        AdamWConfig(lr=1e-2).build(task),
-        factor=lambda moment: 1.0 - 0.5 * moment.share,
-        batches=batches,
-        length=Length(num_epochs),
-        validate=lambda module: Evaluation({"wer": 50.0}),
-        select="wer",
-        summarize=lambda sums: {"seconds": sums["wall_seconds"]},
-        headline=[],
-        description={"config": {}, "tokenizer": {}, "versions": {}},
-        announce=lambda moment: None,
-        folder=folder,
-        world=CPU,
-        config=TrainerConfig(**config),
-    )
-
-
-def weights(trainer):
-    return torch.cat([p.detach().flatten() for p in trainer.task.parameters()])
+from tests.unit.training.toy import (
+    PER_EPOCH,
+    ToyBatch,
+    ToyTask,
+    make_trainer,
+    toy_batches,
+    weights,
+)
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path):
@@ -150,28 +83,6 @@ def test_sigint_saves_and_the_next_run_goes_on(tmp_path):
     assert torch.equal(weights(resumed), weights(trainer))
 
 
-def test_a_gradient_that_is_not_finite_is_left_out(tmp_path, caplog):
-    def spoiled(position):
-        for index, (batch, at) in enumerate(toy_batches(position)):
-            if index == 3:
-                batch.y = batch.y * float("nan")
-            yield batch, at
-
-    trainer = make_trainer(tmp_path, batches=spoiled)
-    trainer.run()
-    assert torch.isfinite(weights(trainer)).all()
-    assert caplog.text.count("left out") == 1
-
-
-def test_ten_bad_gradients_in_a_row_stop_the_run(tmp_path):
-    def spoiled(position):
-        for batch, at in toy_batches(position):
-            yield ToyBatch(batch.x, batch.y * float("nan")), at
-
-    with pytest.raises(InputError, match="ten updates in a row"):
-        make_trainer(tmp_path, batches=spoiled).run()
-
-
 def test_the_best_checkpoint_is_that_of_the_lowest_score(tmp_path):
     scores = iter([30.0, 10.0, 20.0])
     trainer = make_trainer(tmp_path)
@@ -190,3 +101,86 @@ def test_the_best_checkpoint_is_that_of_the_lowest_score(tmp_path):
     assert [p.name for p in trainer.checkpoints.epochs()] == [
         "epoch-1.pt", "epoch-2.pt", "epoch-3.pt",
     ]  # fmt: skip
+
+
+def test_a_signal_in_validation_loses_nothing_and_validation_is_made_up_for(tmp_path):
+    whole = make_trainer(tmp_path / "whole")
+    whole.run()
+    stopped = make_trainer(tmp_path / "parts")
+
+    def validate(module):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the signal did not end validation")
+
+    stopped.validate = validate
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    assert stopped.update == PER_EPOCH
+    torch.manual_seed(2)
+    resumed = make_trainer(tmp_path / "parts")
+    validated = []
+
+    def validate_resumed(module):
+        validated.append(resumed.update)
+        return Evaluation({"wer": 50.0})
+
+    resumed.validate = validate_resumed
+    resumed.run()
+    assert validated == [PER_EPOCH, 2 * PER_EPOCH, 3 * PER_EPOCH]
+    assert torch.equal(weights(resumed), weights(whole))
+    assert [p.name for p in resumed.checkpoints.epochs()] == [
+        "epoch-1.pt", "epoch-2.pt", "epoch-3.pt",
+    ]  # fmt: skip
+
+
+def test_a_signal_at_the_end_of_an_epoch_leaves_nothing_out(tmp_path):
+    def interrupting(position):
+        for batch, at in toy_batches(position):
+            if at.batches == PER_EPOCH:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield batch, at
+
+    with pytest.raises(KeyboardInterrupt):
+        make_trainer(tmp_path, batches=interrupting, validate_every=9).run()
+    resumed = make_trainer(tmp_path, validate_every=9)
+    resumed.run()
+    assert [p.name for p in resumed.checkpoints.epochs()] == [
+        "epoch-1.pt", "epoch-2.pt", "epoch-3.pt",
+    ]  # fmt: skip
+
+
+def test_minutes_between_checkpoints(tmp_path, monkeypatch):
+    trainer = make_trainer(tmp_path, save_every_minutes=10.0)
+    now = 0.0
+    monkeypatch.setattr("asrkit.training.saving.time.monotonic", lambda: now)
+    saved = []
+    trainer.saver.save = lambda state, **kinds: saved.append(state["update"])
+    trainer.saver.save_start(trainer.state())
+    for minutes, due in ((9.9, False), (10.0, True)):
+        now = 60.0 * minutes
+        assert trainer.save_is_due is due
+        trainer.look_after(epoch_ends=False)
+    assert saved == [0]
+    trainer.bad.in_a_row = 1  # no time for a checkpoint that training may go back to
+    assert not trainer.save_is_due
+
+
+def test_another_number_of_processes_goes_on_in_the_data(tmp_path, caplog):
+    trainer = make_trainer(tmp_path, num_epochs=1)
+    trainer.run()
+    state = load_checkpoint(trainer.checkpoints.last)
+    state["rng"] = state["rng"] * 2
+    trainer.checkpoints.save(state)
+    caplog.set_level("INFO")
+    draws = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        resumed = make_trainer(tmp_path, num_epochs=2)
+        assert not resumed.resume()
+        draws.append(torch.rand(3))
+        assert resumed.position == {"batches": PER_EPOCH}
+    assert torch.equal(draws[0], draws[1])
+    torch.set_rng_state(state["rng"][0]["cpu"])
+    assert not torch.equal(torch.rand(3), draws[0])
+    assert "processes was 2 and is 1" in caplog.text
+    assert "took 2 batches and now takes 1" in caplog.text

@@ -1,0 +1,71 @@
+"""How to train, whatever is trained."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import torch
+
+
+class Precision(str, Enum):
+    """Number format of the networks; weights and losses stay in float32."""
+
+    AUTO = "auto"
+    """BFLOAT16 on a GPU, FLOAT32 on a CPU."""
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+    def is_bfloat16(self, device: torch.device) -> bool:
+        """Say whether networks on that device compute in bfloat16."""
+        if self is Precision.AUTO:
+            return device.type == "cuda"
+        return self is Precision.BFLOAT16
+
+
+@dataclass(kw_only=True)
+class TrainerConfig:
+    """How to train, whatever is trained."""
+
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    precision: Precision = Precision.AUTO
+    """AUTO, FLOAT32 or BFLOAT16."""
+    accumulate: int = 1
+    """Batches per process that make one update."""
+    clip_norm: float = 5.0
+    """Largest norm of the gradient of the mean loss; 0 does not clip."""
+    average_decay: float = 0.999
+    """Decay of the running average of the weights per update; 0 turns it off."""
+    validate_every: int = 1
+    """Epochs between validations; the last epoch is always validated."""
+    save_every: int = 1
+    """Epochs between checkpoints; also after each validation and at the end."""
+    save_every_updates: int | None = None
+    """Updates between checkpoints within an epoch, for long epochs."""
+    save_every_minutes: float | None = 30.0
+    """Minutes between checkpoints within an epoch; null: only as the others say."""
+    keep_checkpoints: int = 5
+    """Epochs' checkpoints to keep besides the last and the best."""
+    log_every: int = 20
+    """Updates between points in TensorBoard."""
+    bad_updates_in_a_row: int = 10
+    """So many updates without a finite loss and gradient: back to a checkpoint."""
+    max_roll_backs: int = 3
+    """Returns to a checkpoint in a run; then it stops with a report."""
+    roll_back_lr_factor: float = 0.5
+    """On the learning rate, from each return to a checkpoint on."""
+    dump_bad_updates: int = 0
+    """Bad updates of a run whose batch, weights and activations are kept on disk."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        counts = ("accumulate", "validate_every", "save_every", "log_every")
+        for name in (*counts, "bad_updates_in_a_row"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"trainer.{name} must be at least 1, got {getattr(self, name)}"
+                )
+        if not 0.0 < self.roll_back_lr_factor <= 1.0:
+            raise ValueError(
+                "trainer.roll_back_lr_factor must be above 0 and at most 1, got "
+                f"{self.roll_back_lr_factor}"
+            )
