@@ -5,6 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+from asrkit.utils.errors import InputError
+
 
 def start_logging(folder: Path | None, command: str, rank: int = 0) -> None:
     """Log to the console (rank 0 alone) and, if given a folder, to a file in it."""
@@ -21,3 +23,21 @@ def start_logging(folder: Path | None, command: str, rank: int = 0) -> None:
         file = logging.FileHandler(folder / name, encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         root.addHandler(file)
+
+
+def note_failure(error: Exception) -> None:
+    """Write into the log files why a command ends; the console is told elsewhere."""
+    root = logging.getLogger()
+    expected = isinstance(error, InputError)
+    record = root.makeRecord(
+        root.name,
+        logging.ERROR,
+        fn="",
+        lno=0,
+        msg="failed: %s",
+        args=(error,),
+        exc_info=None if expected else sys.exc_info(),
+    )
+    for handler in root.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(record)

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from asrkit.cli.hydra_errors import explain
-from asrkit.cli.logs import start_logging
+from asrkit.cli.logs import note_failure, start_logging
 from asrkit.config import from_plain, register, to_plain
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.results import is_done
@@ -89,7 +89,7 @@ def train(config: Config) -> None:
 
 @contextmanager
 def until_interrupted() -> Iterator[None]:
-    """Say how to go on when training is interrupted."""
+    """Say how to go on when training is interrupted; log why it fails."""
     try:
         yield
     except KeyboardInterrupt:
@@ -98,6 +98,9 @@ def until_interrupted() -> Iterator[None]:
             "again:\n  %s",
             " ".join(sys.argv),
         )
+        raise
+    except Exception as error:
+        note_failure(error)
         raise
 
 

@@ -11,9 +11,14 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 from torch import Tensor
 
+from asrkit.data.faults import (
+    UnreadableError,
+    explain,
+    explain_features,
+    find_fault,
+)
 from asrkit.data.nbest import NBestLists
 from asrkit.text.tokenizer import Tokenizer
-from asrkit.utils.errors import InputError
 
 
 @dataclass
@@ -93,38 +98,75 @@ def collate(
         tokenizer: Turns their texts into tokens.
         sampling_rate: Hz to resample to.
         stored_features: Read the features that the cuts point to, not the audio.
+
+    Raises:
+        UnreadableError: There is something wrong with an utterance.
     """
     utterances = list(cuts)
-    if stored_features:
-        signals = [torch.from_numpy(cut.load_features()) for cut in utterances]
-    else:
-        signals = [torch.from_numpy(read(cut, sampling_rate)) for cut in utterances]
-    texts = [cut.supervisions[0].text or "" for cut in utterances]
+    signals = [
+        read_signal(cut, sampling_rate, stored_features=stored_features)
+        for cut in utterances
+    ]
+    return make_batch(utterances, signals, tokenizer)
+
+
+def make_batch(
+    cuts: Sequence[Cut], signals: Sequence[Tensor], tokenizer: Tokenizer
+) -> Batch:
+    """Put utterances together with what was read of them.
+
+    Args:
+        cuts: Utterances.
+        signals: Audio (S,) or features (T_in, F) of each.
+        tokenizer: Turns their texts into tokens.
+    """
+    texts = [cut.supervisions[0].text or "" for cut in cuts]
     tokens = [torch.tensor(tokenizer.encode(t), dtype=torch.int64) for t in texts]
     return Batch(
-        ids=[cut.id for cut in utterances],
+        ids=[cut.id for cut in cuts],
         texts=texts,
-        speakers=[cut.supervisions[0].speaker for cut in utterances],
+        speakers=[cut.supervisions[0].speaker for cut in cuts],
         signal=pad(signals),
         signal_lens=lengths(signals),
         tokens=pad(tokens),
         token_lens=lengths(tokens),
-        durations=[cut.duration for cut in utterances],
+        durations=[cut.duration for cut in cuts],
     )
 
 
+def read_signal(cut: Cut, sampling_rate: int, *, stored_features: bool) -> Tensor:
+    """Read a cut's audio, (S,), or its stored features, (T_in, F); float32.
+
+    Raises:
+        UnreadableError: There is something wrong with it.
+    """
+    if not stored_features:
+        return torch.from_numpy(read(cut, sampling_rate))
+    try:
+        feats = cut.load_features()
+    except Exception as error:  # lhotse raises what its many readers raise
+        raise UnreadableError(explain_features(cut, error)) from error
+    if not np.isfinite(feats).all():
+        raise UnreadableError(explain_features(cut, feats))
+    return torch.from_numpy(feats)
+
+
 def read(cut: Cut, sampling_rate: int) -> np.ndarray:
-    """Read a cut's first channel at the given rate, (S,), float32."""
+    """Read a cut's first channel at the given rate, (S,), float32.
+
+    Raises:
+        UnreadableError: There is something wrong with it.
+    """
     if cut.sampling_rate != sampling_rate:
         cut = cut.resample(sampling_rate)
     try:
-        return np.asarray(cut.load_audio()[0], dtype=np.float32)
+        samples = np.asarray(cut.load_audio()[0], dtype=np.float32)
     except Exception as error:  # lhotse raises what its many readers raise
-        source = cut.recording.sources[0].source if cut.has_recording else "no file"
-        raise InputError(
-            f"audio of {cut.id} cannot be read ({source}: {type(error).__name__}); "
-            "run stage 1 again, which lists and leaves out what cannot be read"
-        ) from error
+        raise UnreadableError(explain(cut, error)) from error
+    fault = find_fault(cut, samples)
+    if fault is not None:
+        raise UnreadableError(explain(cut, fault))
+    return samples
 
 
 def pad(rows: Sequence[Tensor]) -> Tensor:

@@ -1,17 +1,17 @@
-"""From manifests to batches: reading, augmenting, and the workers that do it."""
+"""From manifests to batches: which utterances, and how they are read."""
 
-import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-import torch
-from torch.utils.data import DataLoader, Dataset
-
-from asrkit.data.batch import Batch, collate
+from asrkit.data.batch import Batch
+from asrkit.data.left_out import LeftOutList
 from asrkit.data.plan import PlannedBatch, Position
+from asrkit.data.reading import Reader, read_batches
+from asrkit.data.reading import start_worker as start_worker
 from asrkit.data.wave_augment import WaveAugment
 from asrkit.text.tokenizer import Tokenizer
+from asrkit.utils.errors import InputError
 
 
 @dataclass(kw_only=True)
@@ -24,12 +24,22 @@ class DataConfig:
     """Folder of the tokenizer; null: lang_* beside the manifests' folder."""
     train: list[str] = field(default_factory=lambda: ["train"])
     """Parts to train on."""
+    shards: list[str] = field(default_factory=list)
+    """Folders or URLs of shards (scripts/shard.py) to train on instead of parts."""
+    weights: list[float] = field(default_factory=list)
+    """How often an epoch goes over each of `shards`; empty: once."""
+    shard_block: int = 8
+    """Shards whose utterances are shuffled together."""
     dev: list[str] = field(default_factory=lambda: ["dev"])
     """Parts to validate on."""
     test: list[str] = field(default_factory=lambda: ["test"])
     """Parts to decode at the end."""
-    max_duration: float = 600.0
-    """Most seconds of audio in a batch of one process."""
+    max_duration: Any = 600.0  # OmegaConf takes no float | str in nested configs
+    """Most seconds of audio in a batch of one process; auto: what memory allows, found
+    by real forward and backward passes before the first update."""
+    memory_gb: float | None = None
+    """What max_duration=auto may use, GB: of the GPU, or on a CPU all that the training
+    process holds; null: what is free."""
     max_cuts: int | None = None
     """Most utterances in a batch of one process."""
     num_buckets: int = 30
@@ -46,6 +56,50 @@ class DataConfig:
     """Training utterances longer than this are left out, seconds."""
     max_utterances: int | None = None
     """Use the first so many utterances of each set only, e.g. to overfit on purpose."""
+    max_test_seconds: float = 300.0
+    """Test utterances longer than this are not decoded, seconds: they are listed, and
+    all their words count as deleted."""
+    read_timeout: float = 60.0
+    """Longest that reading one utterance may take, seconds: then it is left out and the
+    workers are started anew. 0: no limit; without workers there is none either."""
+    max_left_out: float = 0.01
+    """Most readings of utterances that may fail in a run, as a share; more than that,
+    and more than ten utterances, stop it."""
+
+    def __post_init__(self) -> None:
+        """Check the limits."""
+        if self.max_duration != "auto" and not isinstance(
+            self.max_duration, int | float
+        ):
+            raise ValueError(
+                "data.max_duration is a number of seconds or auto, got "
+                f"{self.max_duration!r}"
+            )
+        if self.shard_block < 1:
+            raise ValueError(
+                f"data.shard_block must be at least 1, got {self.shard_block}"
+            )
+        if not 0.0 <= self.max_left_out <= 1.0:
+            raise ValueError(
+                f"data.max_left_out is a share, 0 to 1, got {self.max_left_out:g}"
+            )
+        if self.read_timeout < 0.0:
+            raise ValueError(
+                f"data.read_timeout must not be negative, got {self.read_timeout:g}"
+            )
+
+    @property
+    def batch_seconds(self) -> float:
+        """`max_duration` where a number is needed.
+
+        Raises:
+            InputError: It is auto, and nothing has decided it.
+        """
+        if self.max_duration == "auto":
+            raise InputError(
+                "data.max_duration=auto is for training; give a number of seconds here"
+            )
+        return float(self.max_duration)
 
 
 class Attach(Protocol):
@@ -60,38 +114,6 @@ class Attach(Protocol):
         ...
 
 
-class _Reader(Dataset[tuple[Batch, Position]]):
-    """Reads planned batches; runs in the workers."""
-
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        sampling_rate: int,
-        augment: WaveAugment | None,
-        stored_features: bool,
-        attach: Sequence[Attach],
-    ) -> None:
-        self.tokenizer = tokenizer
-        self.sampling_rate = sampling_rate
-        self.augment = augment
-        self.stored_features = stored_features
-        self.attach = attach
-
-    def __getitem__(self, planned: PlannedBatch) -> tuple[Batch, Position]:
-        cuts = planned.cuts
-        if self.augment is not None:
-            cuts = self.augment(cuts, planned.seed)
-        batch = collate(
-            cuts,
-            self.tokenizer,
-            self.sampling_rate,
-            stored_features=self.stored_features,
-        )
-        for attach in self.attach:
-            batch = attach(batch)
-        return batch, planned.position
-
-
 def make_loader(
     planned: Iterable[PlannedBatch],
     tokenizer: Tokenizer,
@@ -102,8 +124,10 @@ def make_loader(
     num_workers: int,
     prefetch: int,
     attach: Sequence[Attach] = (),
+    timeout: float = 0.0,
+    left_out: LeftOutList | None = None,
 ) -> Iterator[tuple[Batch, Position]]:
-    """Read planned batches, in their order.
+    """Read planned batches, in their order, but for those that cannot be read at all.
 
     Args:
         planned: Which utterances; may be endless.
@@ -114,24 +138,15 @@ def make_loader(
         num_workers: Processes that read; 0 reads in this one.
         prefetch: Batches that each of them holds ready.
         attach: What batches carry besides audio and text.
+        timeout: Longest that a worker may read one utterance, seconds; 0: no limit.
+        left_out: Takes down what cannot be read; None: a list that is only logged.
     """
-    reader = _Reader(tokenizer, sampling_rate, augment, stored_features, attach)
-    loader = DataLoader(
-        reader,
-        batch_size=None,
-        sampler=planned,
+    stream = read_batches(
+        planned,
+        Reader(tokenizer, sampling_rate, augment, stored_features, attach),
         num_workers=num_workers,
-        prefetch_factor=prefetch if num_workers else None,
-        pin_memory=torch.cuda.is_available(),
-        worker_init_fn=start_worker if num_workers else None,
-        # One of its own: without it, opening a loader draws from the global random
-        # numbers, and a resumed run would not equal one that was never stopped.
-        generator=torch.Generator().manual_seed(0),
+        prefetch=prefetch,
+        timeout=timeout,
+        left_out=left_out or LeftOutList(),
     )
-    return iter(loader)
-
-
-def start_worker(worker: int) -> None:
-    """Keep a worker off the training's cores, and let the training handle Ctrl-C."""
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return ((batch, position) for batch, position in stream if batch is not None)

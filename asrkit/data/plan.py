@@ -61,7 +61,7 @@ class EndlessPlan(ABC, Generic[Content]):
     """Deals the batches of epoch after epoch out to processes.
 
     Args:
-        total: Sum of the sizes of an epoch's batches.
+        total: Sum of the sizes of an epoch's batches, where all epochs have the same.
         seed: Of the order.
         rank: This process.
         world_size: Processes.
@@ -73,6 +73,10 @@ class EndlessPlan(ABC, Generic[Content]):
         self.rank = rank
         self.world_size = world_size
         self.start = Position()  # set it to go on from there
+
+    def epoch_total(self, epoch: int) -> float:
+        """Return the sum of the sizes of an epoch's batches."""
+        return self.total
 
     @abstractmethod
     def batches(self, epoch: int) -> Iterator[tuple[Content, float]]:
@@ -94,11 +98,11 @@ class EndlessPlan(ABC, Generic[Content]):
         """Yield all processes' batches from `start` on, without end."""
         skip, epoch = self.start.batches, self.start.epoch
         while True:
-            before = 0.0
+            before, total = 0.0, self.epoch_total(epoch)
             for index, (content, size) in enumerate(self.batches(epoch)):
                 before += size
                 if index >= skip:
-                    done = min(1.0, before / self.total)
+                    done = min(1.0, before / total)
                     # Mixed so that neighbouring epochs and seeds do not overlap.
                     seed = hash((self.seed, epoch, index))
                     yield content, Position(epoch, index + 1, done), seed

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from lhotse import CutSet
+from lhotse.cut import Cut
 
 from asrkit.data.batch import Batch
+from asrkit.data.faults import source_of
+from asrkit.data.left_out import LeftOutList, write_left_out
 from asrkit.data.loader import make_loader
 from asrkit.data.plan import plan_once
+from asrkit.data.scan import LeftOut
 from asrkit.decoding.scoring.html_report import Decoded
 from asrkit.decoding.scoring.score import Hypothesis, score
 from asrkit.decoding.scoring.wer_files import (
@@ -36,7 +40,9 @@ def decode_set(
     """Decode and score a set; write exp_dir/decode/METHOD/ and results.json there.
 
     The processes of `world` share the set; the first one scores and writes. The time
-    that RTFx counts is everything from the audio files to the text.
+    that RTFx counts is everything from the audio files to the text. An utterance that
+    cannot be read, or is longer than data.max_test_seconds, is listed, and all its
+    words count as deleted.
 
     Args:
         recognizer: What decodes.
@@ -49,45 +55,89 @@ def decode_set(
         The set with its score, on the first process; None on the others.
 
     Raises:
-        InputError: The set is empty.
+        InputError: The set is empty, or nothing of it can be read.
     """
     if next(iter(cuts), None) is None:
         raise InputError(f"the set {set_name!r} is empty: there is nothing to decode")
     start = time.monotonic()
-    hypotheses: list[Hypothesis] = []
-    nbests: list[dict[str, Any]] = []
-    for batch in open_batches(recognizer, cuts, world):
-        found = recognizer.find(batch)
-        hypotheses += pair(batch, recognizer.texts(found))
-        if recognizer.config.decode.keeps_nbest:
-            nbests += describe_nbests(recognizer, batch, found)
-    shares = world.gather((hypotheses, nbests))
+    shares = world.gather(decode_share(recognizer, cuts, world))
+    hypotheses = [one for share, _, _ in shares for one in share]
+    left_out = [row for _, _, share in shares for row in share]
+    if not hypotheses:
+        first = left_out[0]
+        raise InputError(
+            f"no utterance of the set {set_name!r} can be decoded; the first, "
+            f"{first.id} ({first.path}): {first.reason}"
+        )
     if not world.is_main:
         return None
-    hypotheses = [one for share, _ in shares for one in share]
-    nbests = [one for _, share in shares for one in share]
     seconds = sum(one.duration or 0.0 for one in hypotheses)
     rtfx = seconds / (time.monotonic() - start)
+    if left_out:
+        hypotheses += all_deleted(cuts, {row.id for row in left_out})
     scored = score(hypotheses)
     method = recognizer.config.decode.method
     folder = exp_dir / "decode" / method
     write_decode_files(folder, set_name, method, hypotheses, scored)
-    if nbests:
+    listed = folder / f"unreadable-{set_name}.tsv"
+    write_left_out(listed, left_out)
+    if nbests := [one for _, share, _ in shares for one in share]:
         write_nbests(folder / f"nbest-{set_name}.jsonl", nbests)
     memory = peak_memory_gb(world.device) * 1e9 / 2**20
     entry = results_entry(set_name, method, scored, rtfx, memory)
+    entry["unreadable"] = len(left_out)
     update_results(exp_dir / "decode" / "results.json", entry)
     logger.info("%s", log_line(set_name, method, scored, rtfx, memory))
+    if left_out:
+        logger.warning(
+            "%d of these %d utterances could not be decoded, and all their words count "
+            "as deleted: %s",
+            len(left_out),
+            scored.utterances,
+            listed,
+        )
     if scored.empty:
         logger.info("%d utterances have an empty hypothesis", scored.empty)
     return Decoded(set_name, method, scored, rtfx, memory)
 
 
-def open_batches(recognizer: Recognizer, cuts: CutSet, world: World) -> Iterator[Batch]:
-    """Read this process's share of cuts in batches, like lengths together."""
+def decode_share(
+    recognizer: Recognizer, cuts: Iterable[Cut], world: World
+) -> tuple[list[Hypothesis], list[dict[str, Any]], list[LeftOut]]:
+    """Decode this process's share of a set.
+
+    Returns:
+        Hypotheses, n-best lists where they are wanted, and what was not decoded.
+    """
+    left_out = LeftOutList(max_share=1.0)
+    hypotheses: list[Hypothesis] = []
+    nbests: list[dict[str, Any]] = []
+    for batch in open_batches(recognizer, cuts, world, left_out):
+        found = recognizer.find(batch)
+        hypotheses += pair(batch, recognizer.texts(found))
+        if recognizer.config.decode.keeps_nbest:
+            nbests += describe_nbests(recognizer, batch, found)
+    return hypotheses, nbests, list(left_out.rows.values())
+
+
+def open_batches(
+    recognizer: Recognizer,
+    cuts: Iterable[Cut],
+    world: World,
+    left_out: LeftOutList | None = None,
+) -> Iterator[Batch]:
+    """Read this process's share of cuts in batches, like lengths together.
+
+    Args:
+        recognizer: What decodes them.
+        cuts: Utterances.
+        world: This process among its like.
+        left_out: Takes down what cannot be read or is too long to decode.
+    """
     config = recognizer.config
+    left_out = left_out or LeftOutList(max_share=1.0)
     planned = plan_once(
-        cuts,
+        without_longer(cuts, config.data.max_test_seconds, world, left_out),
         max_duration=config.decode.max_duration,
         rank=world.rank,
         world_size=world.size,
@@ -100,8 +150,45 @@ def open_batches(recognizer: Recognizer, cuts: CutSet, world: World) -> Iterator
         stored_features=False,
         num_workers=min(2, config.data.num_workers),
         prefetch=config.data.prefetch,
+        timeout=config.data.read_timeout,
+        left_out=left_out,
     )
     return (batch for batch, _ in loader)
+
+
+def without_longer(
+    cuts: Iterable[Cut], max_seconds: float, world: World, left_out: LeftOutList
+) -> list[Cut]:
+    """Return the cuts that are not too long; the first process lists the others."""
+    kept: list[Cut] = []
+    rows: list[LeftOut] = []
+    for cut in cuts:
+        if cut.duration <= max_seconds:
+            kept.append(cut)
+        else:
+            reason = (
+                f"{cut.duration:g} s, data.max_test_seconds is {max_seconds:g}: "
+                "raise it, or cut the recording into pieces"
+            )
+            rows.append(LeftOut(cut.id, source_of(cut), reason))
+    if world.is_main:
+        left_out.note(rows, len(rows))
+    return kept
+
+
+def all_deleted(cuts: Iterable[Cut], ids: set[str]) -> list[Hypothesis]:
+    """Return utterances as they are scored where nothing was recognized."""
+    return [
+        Hypothesis(
+            id=cut.id,
+            ref=(cut.supervisions[0].text or "").split(),
+            hyp=[],
+            speaker=cut.supervisions[0].speaker,
+            duration=cut.duration,
+        )
+        for cut in cuts
+        if cut.id in ids
+    ]
 
 
 def pair(batch: Batch, texts: Iterable[str]) -> list[Hypothesis]:

@@ -12,6 +12,8 @@ from lhotse.cut import Cut
 from asrkit.data.features import num_frames
 from asrkit.data.manifests import load_cuts
 from asrkit.data.report import DataReport, make_report
+from asrkit.data.shard_plan import check_weights
+from asrkit.data.shards import open_shards
 from asrkit.models.subsampling import FACTOR, subsampled_lens
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.view import for_stage
@@ -45,7 +47,7 @@ def ensure_tokenizer(config: Config, world: World) -> Tokenizer:
     """Load the tokenizer; train it on the training texts first if there is none."""
     folder = lang_dir(config)
     if world.is_main and not (folder / TOKENS_FILE).is_file():
-        cuts = load_parts(Path(config.data.manifests), config.data.train)
+        cuts = open_parts(config, Path(config.data.manifests), train_parts(config))
         texts = (s.text or "" for cut in cuts for s in cut.supervisions)
         tokenizer = config.tokenizer.train(texts)
         tokenizer.save(folder)
@@ -55,19 +57,30 @@ def ensure_tokenizer(config: Config, world: World) -> Tokenizer:
     return tokenizer
 
 
-def load_parts(folder: Path, parts: list[str]) -> CutSet:
+def train_parts(config: Config) -> list[str]:
+    """Name what is trained on: sets of shards, or parts that have a manifest."""
+    return config.data.shards or config.data.train
+
+
+def open_part(config: Config, folder: Path, part: str) -> CutSet:
+    """Open the cuts of a set of shards, or of a part by its manifest in a folder."""
+    return open_shards(part) if part in config.data.shards else load_cuts(folder, part)
+
+
+def open_parts(config: Config, folder: Path, parts: list[str]) -> CutSet:
     """Open the cuts of several parts as one set."""
-    cuts = load_cuts(folder, parts[0])
+    cuts = open_part(config, folder, parts[0])
     for part in parts[1:]:
-        cuts = cuts + load_cuts(folder, part)
+        cuts = cuts + open_part(config, folder, part)
     return cuts
 
 
 def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     """Look at all utterances of a run before it begins; no audio is read."""
     data = config.data
+    check_weights(data.shards, data.weights)
     # A part that is trained on, too, is checked as one: then its bad utterances matter.
-    parts = {"test": data.test, "dev": data.dev, "train": data.train}
+    parts = {"test": data.test, "dev": data.dev, "train": train_parts(config)}
     roles = {part: role for role, names in parts.items() for part in names}
     folder = Path(data.manifests)
     # CTC and monotonic paths give each label a frame of its own; CTC needs one more
@@ -80,7 +93,7 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     )
     repeats = any(loss.weights.get("ctc", 0.0) > 0 for loss in losses)
     return make_report(
-        {part: load_cuts(folder, part) for part in roles},
+        {part: open_part(config, folder, part) for part in roles},
         roles,
         tokenizer,
         frames_of=lambda seconds: encoder_frames(
@@ -110,7 +123,7 @@ class NotIn:
 
     def __call__(self, cut: Cut) -> bool:
         """Say whether the cut passes."""
-        return re.sub(r"_sp[\d.]+$", "", cut.id) not in self.ids
+        return self.ids.isdisjoint({cut.id, re.sub(r"_sp[\d.]+$", "", cut.id)})
 
 
 @dataclass(frozen=True)
@@ -137,7 +150,7 @@ def select_cuts(config: Config, parts: list[str], left_out: set[str]) -> CutSet:
             f"data.stored_features=true, but there is no {folder}: run "
             "scripts/compute_features.py with the same settings first"
         )
-    cuts = load_parts(folder, parts).filter(NotIn(left_out))
+    cuts = open_parts(config, folder, parts).filter(NotIn(left_out))
     if config.data.max_utterances is not None:
         cuts = cuts.subset(first=config.data.max_utterances)
     if next(iter(cuts), None) is None:

@@ -12,7 +12,12 @@ from asrkit.pipeline.align_stage import AlignStageConfig, run_align
 from asrkit.pipeline.average_stage import AverageStageConfig, run_average
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.nbest_stage import NBestStageConfig, run_nbest
-from asrkit.pipeline.preparation import ensure_tokenizer, report_data, select_cuts
+from asrkit.pipeline.preparation import (
+    ensure_tokenizer,
+    report_data,
+    select_cuts,
+    train_parts,
+)
 from asrkit.pipeline.results import is_done
 from asrkit.pipeline.search import choose_search, last_loss
 from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
@@ -143,9 +148,9 @@ def load_corpus(
         report = report_data(config, tokenizer)
         report.write(exp_dir)
         logger.info("%s", report.render())
-        parts = [*config.data.train, *config.data.dev]
+        parts = [*train_parts(config), *config.data.dev]
         left_out = {i for part in parts for i in report.left_out_ids(part)}
     left_out = world.gather(left_out)[0]
-    train = select_cuts(config, config.data.train, left_out)
+    train = select_cuts(config, train_parts(config), left_out)
     dev = select_cuts(config, config.data.dev, left_out)
     return Corpus(train, dev)

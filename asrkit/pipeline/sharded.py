@@ -4,17 +4,14 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from lhotse import CutSet
 from lhotse.cut import Cut
 
 from asrkit.data.batch import Batch
-from asrkit.data.loader import make_loader
 from asrkit.data.plan import plan_once
 from asrkit.data.progress import track
 from asrkit.data.rows import Row, shard_path, write_rows
-from asrkit.pipeline.config import Config
+from asrkit.pipeline.batches import open_list, read_once
 from asrkit.pipeline.stage_run import StageRun
-from asrkit.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +38,12 @@ def write_shards(
     if len(missing) < len(own):
         logger.info("%d of %d shards are there", len(own) - len(missing), len(own))
     total = sum(len(shard) for _, shard in missing)
+    left_out = open_list(run.config, "all", run.world)
     with track(run.folder.name, total) as advance:
         for path, shard in missing:
             rows: list[Row] = []
-            for batch in _batches(run.config, run.tokenizer, shard):
+            planned = plan_once(shard, max_duration=run.config.decode.max_duration)
+            for batch in read_once(run.config, planned, run.tokenizer, left_out):
                 rows += work(batch)
                 advance(len(batch.ids))
             write_rows(path, sorted(rows, key=lambda row: str(row["id"])))
@@ -59,17 +58,3 @@ def both(run: StageRun) -> Iterable[Cut]:
             if cut.id not in seen:
                 seen.add(cut.id)
                 yield cut
-
-
-def _batches(config: Config, tokenizer: Tokenizer, cuts: list[Cut]) -> Iterable[Batch]:
-    """Read utterances in batches of like lengths."""
-    loader = make_loader(
-        plan_once(CutSet.from_cuts(cuts), max_duration=config.decode.max_duration),
-        tokenizer,
-        config.features.sampling_rate,
-        augment=None,
-        stored_features=config.data.stored_features,
-        num_workers=min(1, config.data.num_workers),
-        prefetch=config.data.prefetch,
-    )
-    return (batch for batch, _ in loader)

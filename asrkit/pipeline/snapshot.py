@@ -29,6 +29,9 @@ _FREE = (
     "data.num_workers",
     "data.prefetch",
     "data.test",
+    "data.max_test_seconds",
+    "data.read_timeout",
+    "data.max_left_out",
 )
 """What a finished stage does not depend on."""
 

@@ -9,7 +9,7 @@ from lhotse import CutSet
 from torch import nn
 
 from asrkit.data.alignments import AttachAlignments
-from asrkit.data.batch import collate
+from asrkit.data.left_out import LeftOutList
 from asrkit.data.loader import Attach
 from asrkit.data.plan import plan_once
 from asrkit.data.stored_nbest import AttachNBest
@@ -19,7 +19,12 @@ from asrkit.losses.criterion import LossConfig, WeightedCriterion
 from asrkit.losses.mwer import MwerCriterion, MwerLossConfig
 from asrkit.models.dropout import Dropout
 from asrkit.models.subsampling import FACTOR
-from asrkit.pipeline.batches import DevBatches, EncoderFrames, TrainBatches
+from asrkit.pipeline.batches import (
+    DevBatches,
+    EncoderFrames,
+    TrainBatches,
+    read_once,
+)
 from asrkit.pipeline.initialization import initialize
 from asrkit.pipeline.preparation import With
 from asrkit.pipeline.recognizer import describe
@@ -190,18 +195,20 @@ def set_feature_statistics(task: AsrTask, run: StageRun) -> None:
     device = run.world.device
     count, total, squares = 0, torch.zeros((), device=device), torch.zeros(())
     first = run.corpus.train.subset(first=_STATISTICS_UTTERANCES)
-    for planned in plan_once(first, max_duration=300.0):
-        batch = collate(
-            planned.cuts,
-            run.tokenizer,
-            run.config.features.sampling_rate,
-            stored_features=run.config.data.stored_features,
-        ).to(device)
+    planned = plan_once(first, max_duration=300.0)
+    left_out = LeftOutList(max_share=1.0)  # training lists them anew
+    for batch in read_once(run.config, planned, run.tokenizer, left_out):
+        batch = batch.to(device)
         feats, lens = task.compute_features(batch)
         frames = feats[torch.arange(feats.shape[1], device=device) < lens[:, None]]
         count += len(frames)
         total = total + frames.double().sum(dim=0)
         squares = squares.to(device) + frames.double().square().sum(dim=0)
+    if not count:
+        raise InputError(
+            f"none of the first {_STATISTICS_UTTERANCES} training utterances can be "
+            "read; is the disk there?"
+        )
     mean = total / count
     std = (squares / count - mean.square()).clamp(min=0.0).sqrt()
     task.model.set_feature_statistics(mean.float(), std.float())

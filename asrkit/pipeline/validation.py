@@ -15,6 +15,7 @@ from asrkit.pipeline.task import AsrTask
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
 from asrkit.training.tensorboard import Evaluation
+from asrkit.utils.errors import InputError
 
 _ROWS = 20  # of the table of references and hypotheses
 
@@ -68,6 +69,8 @@ class Validation:
         pictures: dict[str, torch.Tensor],
     ) -> Evaluation:
         """Put the processes' shares together."""
+        if not any(hypotheses for _, hypotheses in shares):
+            raise InputError("no dev utterance can be read; is the disk there?")
         total: dict[str, float] = {}
         for sums, _ in shares:
             for name, value in sums.items():

@@ -1,0 +1,203 @@
+"""What a folder of experiments holds, read from logs and results; nothing is loaded."""
+
+import fcntl
+import json
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+import yaml
+
+from asrkit.pipeline.results import is_done
+from asrkit.utils.errors import InputError
+
+_LOGS = "log/train-*-0.log"
+_ALIVE = 120.0
+"""Seconds after a sign of life in which a run without a lock counts as running."""
+_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ (\w+) (.*)")
+_STAGE = re.compile(r"stage (\S+) \((\d+) of (\d+)\)")
+_POINT = re.compile(r"epoch ([\d.]+),? +update (\d+)")
+_DEV = re.compile(r"dev wer ([\d.]+)")
+
+
+class State(str, Enum):
+    """What has become of a run."""
+
+    TRAINING = "training"
+    INTERRUPTED = "interrupted"
+    """By a signal, a crash or a loss of power: the same command goes on."""
+    DONE = "done"
+    FAILED = "failed"
+    """An error ended it; the end of its log says which."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A moment that a log tells of."""
+
+    time: float
+    """Seconds since 1970."""
+    epochs: float
+    update: int
+
+
+@dataclass
+class Story:
+    """What the logs of a run tell, those of all its starts one after the other."""
+
+    stage: str = ""
+    """That ran last."""
+    number: int = 0
+    """Of the stage, from 1."""
+    count: int = 0
+    """Of stages."""
+    points: list[Point] = field(default_factory=list)
+    """First and last of the stage since the last start."""
+    dev_wer: float | None = None
+    """Best so far, percent."""
+    failed: bool = False
+
+    def hear(self, moment: float, level: str, text: str) -> None:
+        """Take in a line."""
+        self.failed = level == "ERROR"
+        if match := _STAGE.match(text):
+            self.stage = match[1]
+            self.number, self.count = int(match[2]), int(match[3])
+            self.points = [Point(moment, 0.0, 0)]
+        if match := _POINT.search(text):
+            point = Point(moment, float(match[1]), int(match[2]))
+            going_on = text.startswith("going on from")
+            self.points = [point] if going_on else [*self.points[:1], point]
+        if match := _DEV.search(text):
+            wer = float(match[1])
+            self.dev_wer = wer if self.dev_wer is None else min(self.dev_wer, wer)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A line of the table."""
+
+    name: str
+    """Its folder below the one that was looked into."""
+    state: State
+    stage: str
+    """That ran last, and its number."""
+    update: int | None
+    updated: float
+    """Last sign of life, seconds since 1970."""
+    dev_wer: float | None
+    """Best, percent."""
+    test_wers: dict[str, float]
+    """Best of each decoded set, percent."""
+    left: float | None
+    """Seconds that the stage still takes; None where it is not known."""
+
+
+def list_experiments(root: Path) -> list[Experiment]:
+    """Read what is known of every experiment below a folder, the newest last.
+
+    Raises:
+        InputError: There is none.
+    """
+    folders = {path.parents[1] for path in root.rglob(_LOGS)}
+    if not folders:
+        raise InputError(f"no experiment below {root}/; scripts/train.py makes one")
+    found = [read_experiment(folder, root) for folder in folders]
+    return sorted(found, key=lambda experiment: experiment.updated)
+
+
+def read_experiment(folder: Path, root: Path) -> Experiment:
+    """Read what is known of an experiment.
+
+    Args:
+        folder: Of the experiment.
+        root: What its name is relative to.
+    """
+    logs = sorted(folder.glob(_LOGS))
+    story = read_story(logs)
+    signs = [*logs, *folder.glob("*/tensorboard/*"), *folder.glob("*/done")]
+    updated = max(path.stat().st_mtime for path in signs)
+    state = find_state(folder, story, updated)
+    return Experiment(
+        name=str(folder.relative_to(root)) if folder != root else folder.name,
+        state=state,
+        stage=f"{story.stage} {story.number}/{story.count}" if story.stage else "",
+        update=story.points[-1].update if story.points else None,
+        updated=updated,
+        dev_wer=story.dev_wer,
+        test_wers=read_test_wers(folder / "decode" / "results.json"),
+        left=time_left(folder, story) if state is State.TRAINING else None,
+    )
+
+
+def read_story(logs: Sequence[Path]) -> Story:
+    """Read the logs of a run, the oldest first."""
+    story = Story()
+    for path in logs:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if match := _LINE.match(line):
+                    stamp = time.strptime(match[1], "%Y-%m-%d %H:%M:%S")
+                    story.hear(time.mktime(stamp), match[2], match[3])
+    return story
+
+
+def find_state(folder: Path, story: Story, updated: float) -> State:
+    """Say what has become of a run."""
+    if any(is_held(path) for path in folder.glob("*/.lock")):
+        return State.TRAINING
+    if story.stage and story.number == story.count and is_done(folder, story.stage):
+        return State.DONE
+    if story.failed:
+        return State.FAILED
+    if interrupted(folder) or time.time() - updated > _ALIVE:
+        return State.INTERRUPTED
+    return State.TRAINING
+
+
+def is_held(lock: Path) -> bool:
+    """Say whether a process, on whichever machine, holds a lock file."""
+    try:
+        with lock.open("rb") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError | PermissionError)
+    return False
+
+
+def interrupted(folder: Path) -> bool:
+    """Say whether the last log ends with the words of a run that was interrupted."""
+    last = max(folder.glob(_LOGS))
+    return "INFO interrupted;" in last.read_text(encoding="utf-8", errors="replace")
+
+
+def time_left(folder: Path, story: Story) -> float | None:
+    """Estimate how long the stage still takes, by its pace since the last start."""
+    if len(story.points) < 2:
+        return None
+    first, last = story.points
+    config = yaml.safe_load((folder / story.stage / "config.yaml").read_text("utf-8"))
+    length = config["pipeline"]["stages"][story.stage]
+    updates = length.get("num_updates")
+    before, now, end = (
+        (first.epochs, last.epochs, length["num_epochs"])
+        if updates is None
+        else (first.update, last.update, updates)
+    )
+    if now <= before:
+        return None
+    pace = (last.time - first.time) / (now - before)
+    return max(0.0, (end - now) * pace - (time.time() - last.time))
+
+
+def read_test_wers(results: Path) -> dict[str, float]:
+    """Return the best WER of each set that was decoded, percent."""
+    if not results.is_file():
+        return {}
+    best: dict[str, float] = {}
+    for row in json.loads(results.read_text(encoding="utf-8")):
+        best[row["set"]] = min(row["wer"], best.get(row["set"], row["wer"]))
+    return best
