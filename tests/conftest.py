@@ -1,6 +1,8 @@
 """What all tests share."""
 
+import logging
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,20 @@ def seed() -> None:
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - lhotse and torch data loading draw from it
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[None]:
+    """Take away the handlers of a command that ran in this process: their streams end
+    with the test, and the next test's warnings would be errors of logging."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    for handler in list(root.handlers):
+        if type(handler) in (logging.StreamHandler, logging.FileHandler):
+            root.removeHandler(handler)
+            handler.close()
 
 
 @pytest.fixture(scope="session")
