@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from asrkit.cli.logs import LogFile
+
 
 @pytest.fixture(autouse=True)
 def seed() -> None:
@@ -27,7 +29,7 @@ def logs() -> Iterator[None]:
     yield
     root.setLevel(level)
     for handler in list(root.handlers):
-        if type(handler) in (logging.StreamHandler, logging.FileHandler):
+        if type(handler) in (logging.StreamHandler, LogFile):
             root.removeHandler(handler)
             handler.close()
 

@@ -8,8 +8,22 @@ from pathlib import Path
 from asrkit.utils.errors import InputError
 
 
+class LogFile(logging.FileHandler):
+    """Keeps the log in a file; a full disk ends the file, not the run."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's
+        """Give the file up and say so once, instead of a traceback a line."""
+        root = logging.getLogger()
+        root.removeHandler(self)
+        root.warning("%s: %s; the log ends there", self.baseFilename, sys.exc_info()[1])
+
+
 def start_logging(folder: Path | None, command: str, rank: int = 0) -> None:
-    """Log to the console (rank 0 alone) and, if given a folder, to a file in it."""
+    """Log to the console (rank 0 alone) and, if given a folder, to a file in it.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     root.handlers.clear()
@@ -18,9 +32,15 @@ def start_logging(folder: Path | None, command: str, rank: int = 0) -> None:
         console.setFormatter(logging.Formatter("%(message)s"))
         root.addHandler(console)
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
         name = f"{command}-{time.strftime('%Y-%m-%d-%H-%M-%S')}-{rank}.log"
-        file = logging.FileHandler(folder / name, encoding="utf-8")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = LogFile(folder / name, encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"cannot write into {folder}: {error.strerror}; free some disk space, "
+                "or choose a folder that can be written (exp_dir)"
+            ) from error
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         root.addHandler(file)
 
@@ -39,5 +59,5 @@ def note_failure(error: Exception) -> None:
         exc_info=None if expected else sys.exc_info(),
     )
     for handler in root.handlers:
-        if isinstance(handler, logging.FileHandler):
+        if isinstance(handler, LogFile):
             handler.handle(record)

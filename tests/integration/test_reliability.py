@@ -13,12 +13,13 @@ import time
 import pytest
 import torch
 
-from tests.integration import conftest
+from tests.integration import conftest, forked
 from tests.integration.conftest import ONE_THREAD, ROOT, SETTINGS, run
 
 pytestmark = pytest.mark.slow
 
 RUN = ["num_epochs=6", "trainer.validate_every=3"]
+KILLS = 30
 LIMIT = 600  # seconds, for a busy machine
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
@@ -58,6 +59,17 @@ def wait_for(path, process):
         time.sleep(0.01)
 
 
+def holds(folder, process):
+    """Say whether a process trains in a folder: it writes its number into the lock."""
+    lock = folder / ".lock"
+    return lock.exists() and f"process {process.pid} " in lock.read_text()
+
+
+def saves(exp_dir):
+    """Say whether a checkpoint is half written."""
+    return any(checkpoints(exp_dir).glob(".new.pt.*"))
+
+
 def checkpoints(exp_dir):
     return exp_dir / "train" / "checkpoints"
 
@@ -80,20 +92,32 @@ def assert_same(exp_dir, whole):
     assert names[0] == names[1]
 
 
-def test_killed_again_and_again_it_ends_the_same(manifests, tmp_path, whole):
-    exp_dir = tmp_path / "exp"
-    dice = random.Random(1)
-    for _ in range(6):
-        with started(
-            manifests, exp_dir, "trainer.save_every_updates=1", "data.num_workers=1"
-        ) as process:
-            wait_for(exp_dir / "train", process)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=3 * dice.random())
-            process.kill()
-    done = train(manifests, exp_dir, *RUN)
-    assert done.returncode == 0, done.stderr
+def test_killed_thirty_times_it_ends_the_same(manifests, tmp_path, monkeypatch):
+    monkeypatch.setenv(*next(iter(ONE_THREAD.items())))
+    settings = ["num_epochs=100", "trainer.validate_every=25", "data.num_workers=2"]
+    whole, exp_dir = tmp_path / "whole", tmp_path / "exp"
+    ended = forked.start(manifests, whole, *settings)
+    ended.join(LIMIT)
+    assert ended.exitcode == 0, whole.with_suffix(".log").read_text()
+    dice, sessions = random.Random(1), set()
+    for kill in range(KILLS):
+        process = forked.start(
+            manifests, exp_dir, *settings, "trainer.save_every_updates=2"
+        )
+        forked.wait(process, holds, exp_dir / "train", process)
+        if kill % 3:  # among readings, updates and validations
+            time.sleep(0.7 * dice.random())
+        else:  # in the middle of saving
+            forked.wait(process, saves, exp_dir)
+        assert process.is_alive(), "it ended before it was killed so often"
+        process.kill()
+        sessions.add(process.pid)
+    last = forked.start(manifests, exp_dir, *settings)
+    last.join(LIMIT)
+    assert last.exitcode == 0, exp_dir.with_suffix(".log").read_text()
     assert_same(exp_dir, whole)
+    assert {path.name for path in exp_dir.rglob(".*")} == {".lock"}
+    forked.wait_for_ends(sessions)
 
 
 def test_sigterm_saves_and_says_how_to_go_on(manifests, tmp_path, whole):
