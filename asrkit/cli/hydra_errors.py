@@ -52,6 +52,8 @@ def unknown_key(key: str, known: Sequence[str]) -> str:
 
 def _explain_key(key: str, text: str) -> str:
     """Name the key, its config class and the keys that the class has."""
+    if key == "experiment":
+        return "experiments belong to a recipe: add --config-dir recipes/NAME/conf"
     full = _FULL_KEY.search(text)
     cls = _OBJECT.search(text)
     name = cls["cls"] if cls else "Config"

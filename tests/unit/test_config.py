@@ -63,6 +63,8 @@ def test_every_experiment_builds(experiment):
             used |= {"predictor", "joiner"}
         assert stage.loss.build(model).modules_used == used
     assert from_plain(to_plain(config)) == config
+    for tokenizer in ("char", "phone"):  # can be chosen whatever the experiment says
+        make(f"experiment={experiment}", f"tokenizer={tokenizer}")
 
 
 def test_the_zhou2022_stages_have_the_published_learning_rates():
