@@ -3,9 +3,41 @@
 import logging
 import sys
 import time
+import traceback
 from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
 
 from asrkit.utils.errors import InputError
+from asrkit.utils.mask import mask
+
+
+class Masked(logging.Formatter):
+    """Hides passwords, signatures and tokens in lines and tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        return mask(super().format(record))
+
+
+class MaskedStream:
+    """Passes text on to a stream, without secrets.
+
+    Args:
+        stream: Where to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text; return its length."""
+        self._stream.write(mask(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        """Leave the rest to the stream."""
+        return getattr(self._stream, name)
 
 
 class LogFile(logging.FileHandler):
@@ -26,10 +58,11 @@ def start_logging(folder: Path | None, command: str, rank: int = 0) -> None:
     """
     root = logging.getLogger()
     root.setLevel(logging.INFO)
+    sys.excepthook = show_error
     root.handlers.clear()
     if rank == 0:
         console = logging.StreamHandler(sys.stderr)
-        console.setFormatter(logging.Formatter("%(message)s"))
+        console.setFormatter(Masked("%(message)s"))
         root.addHandler(console)
     if folder is not None:
         name = f"{command}-{time.strftime('%Y-%m-%d-%H-%M-%S')}-{rank}.log"
@@ -41,8 +74,15 @@ def start_logging(folder: Path | None, command: str, rank: int = 0) -> None:
                 f"cannot write into {folder}: {error.strerror}; free some disk space, "
                 "or choose a folder that can be written (exp_dir)"
             ) from error
-        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        file.setFormatter(Masked("%(asctime)s %(levelname)s %(message)s"))
         root.addHandler(file)
+
+
+def show_error(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print the traceback that ends the process, without secrets."""
+    sys.stderr.write(mask("".join(traceback.format_exception(kind, error, trace))))
 
 
 def note_failure(error: Exception) -> None:

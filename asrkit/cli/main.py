@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from asrkit.utils.errors import InputError
+from asrkit.utils.mask import mask
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -20,7 +21,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     except InputError as error:
         # torch puts a worker's traceback before the message; that is for the log.
         message = str(error).rsplit("InputError: ", maxsplit=1)[-1].rstrip()
-        print(f"error: {message}", file=sys.stderr)
+        print(f"error: {mask(message)}", file=sys.stderr)
         status = BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

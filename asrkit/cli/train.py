@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from asrkit.cli.hydra_errors import explain
-from asrkit.cli.logs import note_failure, start_logging
+from asrkit.cli.logs import MaskedStream, note_failure, start_logging
 from asrkit.config import from_plain, register, to_plain
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.results import is_done
@@ -24,6 +24,7 @@ from asrkit.pipeline.snapshot import differences
 from asrkit.pipeline.stage_run import Plain
 from asrkit.training.distributed import join_world
 from asrkit.utils.errors import InputError
+from asrkit.utils.mask import masked
 
 CONF_DIR = Path(__file__).resolve().parents[2] / "conf"
 
@@ -58,7 +59,9 @@ def run_with_config(command: Callable[[Config], None]) -> int:
         version_base="1.3", config_path=str(CONF_DIR), config_name="config"
     )(call)
     try:
-        entry()
+        # Of a command that fails, Hydra prints all overrides.
+        with redirect_stderr(MaskedStream(sys.stderr)):
+            entry()
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explain(error) or str(error)) from error
     except AssertionError as error:
@@ -75,7 +78,7 @@ def run_with_config(command: Callable[[Config], None]) -> int:
 def train(config: Config) -> None:
     """Train with a configuration."""
     config = dataclasses.replace(config, lm=None)  # that is for scripts/train_lm.py
-    plain = to_plain(config)
+    plain = shown(config)
     with join_world(config.trainer.device) as world:
         start_logging(Path(config.exp_dir) / "log", "train", world.rank)
         if world.is_main and not all(
@@ -84,7 +87,12 @@ def train(config: Config) -> None:
             logger.info("%s", yaml.safe_dump(plain, sort_keys=False))
             show_changes(plain)
         with until_interrupted():
-            run_pipeline(config, Plain(to_plain, from_plain), world)
+            run_pipeline(config, Plain(shown, from_plain), world)
+
+
+def shown(config: Any) -> Any:
+    """Turn a configuration into plain values for logs and files, without secrets."""
+    return masked(to_plain(config))
 
 
 @contextmanager
@@ -108,7 +116,7 @@ def show_changes(plain: dict[str, Any]) -> None:
     """Print what differs from the defaults of conf/."""
     from hydra import compose
 
-    defaults = to_plain(OmegaConf.to_object(compose(config_name="config")))
+    defaults = shown(OmegaConf.to_object(compose(config_name="config")))
     changed = differences({**defaults, "lm": plain["lm"]}, plain)
     # Stages share the length of the run; once is enough to read.
     taken = {key for key in changed if ".".join(key.split(".")[3:]) in changed}

@@ -6,8 +6,7 @@ from pathlib import Path
 import yaml
 
 from asrkit.cli.logs import start_logging
-from asrkit.cli.train import run_with_config, until_interrupted
-from asrkit.config import to_plain
+from asrkit.cli.train import run_with_config, shown, until_interrupted
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.lm_runner import relevant, run_lm
 from asrkit.training.distributed import join_world
@@ -22,7 +21,7 @@ def main() -> int:
 
 def train(config: Config) -> None:
     """Train the language model of a configuration."""
-    plain = to_plain(config)
+    plain = shown(config)
     with join_world(config.trainer.device) as world:
         start_logging(Path(config.exp_dir) / "log", "train_lm", world.rank)
         if world.is_main:

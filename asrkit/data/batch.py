@@ -16,6 +16,7 @@ from asrkit.data.faults import (
     explain,
     explain_features,
     find_fault,
+    is_command,
 )
 from asrkit.data.nbest import NBestLists
 from asrkit.text.tokenizer import Tokenizer
@@ -157,6 +158,8 @@ def read(cut: Cut, sampling_rate: int) -> np.ndarray:
     Raises:
         UnreadableError: There is something wrong with it.
     """
+    if is_command(cut):
+        raise UnreadableError(explain(cut, "is a command, and none is run"))
     if cut.sampling_rate != sampling_rate:
         cut = cut.resample(sampling_rate)
     try:

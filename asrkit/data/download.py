@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 import zlib
 from http.client import HTTPException, HTTPResponse
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from asrkit.data.progress import track
@@ -123,20 +123,48 @@ def extract(archive: Path, folder: Path) -> None:
     """Unpack a tar archive, unless that is done.
 
     Raises:
-        InputError: The archive is damaged, or a member would land outside `folder`.
+        InputError: The archive is damaged, or holds a member that could land outside
+            `folder`: nothing is written there.
     """
     if is_extracted(archive, folder):
         return
     logger.info("unpacking %s", archive)
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
+            tar.extractall(folder, filter=check_member)
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise InputError(
             f"cannot unpack {archive}: {error}; when it is damaged, delete it "
             "and run the command again"
         ) from error
     _marker(archive, folder).touch()
+
+
+def check_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Return a member of an archive if it is one that may be unpacked.
+
+    Corpora hold files and folders; whatever else could lead out of the folder.
+
+    Args:
+        member: Of the archive.
+        folder: Where it goes.
+
+    Raises:
+        InputError: It is something else.
+    """
+    path, fault = PurePosixPath(member.name), None
+    if member.issym() or member.islnk():
+        fault = f"is a link to {member.linkname!r}"
+    elif not (member.isfile() or member.isdir()):
+        fault = "is neither a file nor a folder"
+    elif path.is_absolute() or ".." in path.parts:
+        fault = "lies outside the folder to unpack to"
+    if fault is not None:
+        raise InputError(
+            f"the archive's member {member.name!r} {fault} and is not unpacked; this "
+            "is not the archive that was published: delete it and download it again"
+        )
+    return tarfile.data_filter(member, folder)
 
 
 def is_extracted(archive: Path, folder: Path) -> bool:

@@ -50,6 +50,12 @@ def find_fault(cut: Cut, samples: np.ndarray) -> str | None:
     return None
 
 
+def is_command(cut: Cut) -> bool:
+    """Say whether a cut's audio is what a command prints; Lhotse would run it."""
+    sources = [source for one in _recordings(cut) for source in one.sources]
+    return any(source.type == "command" for source in sources)
+
+
 def explain_features(cut: Cut, feats: np.ndarray | Exception) -> LeftOut:
     """Say why a cut's stored features cannot be used.
 

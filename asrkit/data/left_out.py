@@ -7,6 +7,7 @@ from pathlib import Path
 from asrkit.data.scan import LeftOut
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
+from asrkit.utils.mask import mask
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def write_left_out(path: Path, rows: Iterable[LeftOut]) -> None:
         for row in ordered:
             # A tab or a line end in a name or a message would break the table.
             cells = (" ".join(cell.split()) for cell in (row.id, row.path, row.reason))
-            file.write("\t".join(cells) + "\n")
+            file.write(mask("\t".join(cells)) + "\n")
 
 
 def read_left_out(path: Path) -> list[LeftOut]:

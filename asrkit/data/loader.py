@@ -54,6 +54,9 @@ class DataConfig:
     """Training utterances shorter than this are left out, seconds."""
     max_seconds: float = 30.0
     """Training utterances longer than this are left out, seconds."""
+    max_tokens_per_second: float | None = 60.0
+    """Training utterances with more tokens are left out: a transcript that is not the
+    recording's would make the lattice huge. null: no limit."""
     max_utterances: int | None = None
     """Use the first so many utterances of each set only, e.g. to overfit on purpose."""
     max_test_seconds: float = 300.0

@@ -61,13 +61,15 @@ def make_report(
     repeats_need_frame: bool = False,
     min_duration: float | None = None,
     max_duration_of_utterance: float | None = None,
+    max_tokens_per_second: float | None = None,
 ) -> DataReport:
     """Go over the cuts of each part once and report; no audio is read.
 
     Of train parts, utterances are left out that are silent, too short or too long,
-    that have no text or text the tokenizer lacks, or whose tokens no path through the
-    frames can cover. Dev parts keep text that the tokenizer lacks. Test parts keep
-    everything. What is kept in spite of problems is listed in the warnings.
+    that have no text or text the tokenizer lacks, too many tokens a second, or tokens
+    that no path through the frames can cover. Dev parts keep text that the tokenizer
+    lacks. Test parts keep everything. What is kept in spite of problems is listed in
+    the warnings.
 
     Args:
         cuts_by_part: The cuts of each part, with one supervision each; `peak` (1 is
@@ -81,6 +83,7 @@ def make_report(
         repeats_need_frame: Whether a repeated label needs a blank in between (CTC).
         min_duration: In seconds; shorter utterances are left out.
         max_duration_of_utterance: In seconds; longer utterances are left out.
+        max_tokens_per_second: Utterances with more are left out.
 
     Raises:
         InputError: A part is empty or has no role, a role is unknown, or a cut has not
@@ -93,6 +96,7 @@ def make_report(
         repeats_need_frame=repeats_need_frame,
         min_duration=min_duration,
         max_duration_of_utterance=max_duration_of_utterance,
+        max_tokens_per_second=max_tokens_per_second,
     )
     all_facts = [
         collect_part(part, _role(part, roles), cuts, tokenizer, checks)

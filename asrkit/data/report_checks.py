@@ -32,6 +32,7 @@ class Problem(str, Enum):
     SILENT = "silent audio"
     TOO_SHORT = "too short"
     TOO_LONG = "too long"
+    TOO_DENSE = "too much text for its length"
     MISSING = "text that the tokenizer lacks"
     CLIPPED = "clipped audio"
 
@@ -55,6 +56,7 @@ class Checks:
         repeats_need_frame: Whether equal neighbours need a blank in between (CTC).
         min_duration: In seconds; shorter utterances are too short.
         max_duration_of_utterance: In seconds; longer utterances are too long.
+        max_tokens_per_second: More are not speech; the lattice would be huge.
     """
 
     frames_of: Callable[[float], int]
@@ -63,12 +65,19 @@ class Checks:
     repeats_need_frame: bool
     min_duration: float | None
     max_duration_of_utterance: float | None
+    max_tokens_per_second: float | None
 
     def find_problems(
         self, cut: MonoCut, text: str, tokens: Sequence[int], tokenizer: Tokenizer
     ) -> dict[Problem, str]:
         """Return what is wrong with an utterance, each with its details."""
         problems = self._duration_problems(cut.duration) | _audio_problems(cut)
+        most = self.max_tokens_per_second
+        if most is not None and len(tokens) > most * cut.duration:
+            problems[Problem.TOO_DENSE] = (
+                f"{len(tokens)} tokens in {cut.duration:g} s, "
+                f"data.max_tokens_per_second is {most:g}"
+            )
         if not tokens:
             problems[Problem.EMPTY_TEXT] = "empty text"
         if UNK_ID in tokens:

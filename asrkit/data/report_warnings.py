@@ -19,6 +19,10 @@ _ADVICE = {
     Problem.SILENT: "Listen to the recordings; the wrong channel is a common cause.",
     Problem.TOO_SHORT: "A lower data.min_seconds takes them in.",
     Problem.TOO_LONG: "A higher data.max_seconds takes them in.",
+    Problem.TOO_DENSE: (
+        "See whether text and audio belong together; data.max_tokens_per_second is the "
+        "limit."
+    ),
     Problem.MISSING: "Normalize the transcripts, or train the tokenizer again.",
     Problem.CLIPPED: "Lower the recording level if there are many.",
 }

@@ -24,6 +24,9 @@ _END_TOLERANCE = 0.01
 _BLOCK = 5000
 """Utterances handed to the threads at a time, to bound memory."""
 
+_SAMPLES = 2**20
+"""Read at a time: a recording of hours is not held in memory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
@@ -114,15 +117,30 @@ def _read(utterance: Utterance) -> MonoCut:
             recording = describe_recording(file, utterance.path, utterance.path.stem)
             first, count = _segment(utterance, file.frames, file.samplerate)
             file.seek(first)
-            samples = file.read(count, dtype="float32", always_2d=True)[:, 0]
+            measured = _measure(file, count)
     except (soundfile.SoundFileError, OSError) as error:
         # libsndfile's messages begin with the path, which is listed already.
         reason = str(error).replace(repr(str(utterance.path)), "file")
         raise _UnusableError(f"cannot be decoded: {reason}") from error
-    if not np.isfinite(samples).all():
-        raise _UnusableError("holds values that are not numbers (NaN or infinite)")
     rate = recording.sampling_rate
-    return _cut(utterance, recording, first / rate, count / rate, samples)
+    return _cut(utterance, recording, first / rate, count / rate, measured)
+
+
+def _measure(file: soundfile.SoundFile, count: int) -> dict[str, float]:
+    """Read so many samples from where a file stands, a block of them at a time."""
+    peak, squares, clipped = 0.0, 0.0, 0
+    for block in file.blocks(_SAMPLES, frames=count, dtype="float32", always_2d=True):
+        magnitude = np.abs(block[:, 0])
+        if not np.isfinite(magnitude).all():
+            raise _UnusableError("holds values that are not numbers (NaN or infinite)")
+        peak = max(peak, float(magnitude.max()))
+        squares += float(np.square(magnitude, dtype="f8").sum())
+        clipped += int((magnitude >= CLIPPED_AT).sum())
+    return {
+        "peak": round(peak, 6),
+        "rms": round(math.sqrt(squares / count), 6),
+        "clipped": round(clipped / count, 6),
+    }
 
 
 def _segment(utterance: Utterance, frames: int, rate: int) -> tuple[int, int]:
@@ -170,9 +188,8 @@ def _cut(
     recording: Recording,
     start: float,
     duration: float,
-    samples: np.ndarray,
+    measured: dict[str, float],
 ) -> MonoCut:
-    magnitude = np.abs(samples)
     supervision = SupervisionSegment(
         id=utterance.id,
         recording_id=recording.id,
@@ -190,9 +207,5 @@ def _cut(
         channel=0,
         supervisions=[supervision],
         recording=recording,
-        custom={
-            "peak": round(float(magnitude.max()), 6),
-            "rms": round(math.sqrt(float(np.mean(np.square(samples, dtype="f8")))), 6),
-            "clipped": round(float(np.mean(magnitude >= CLIPPED_AT)), 6),
-        },
+        custom=measured,
     )

@@ -35,6 +35,14 @@ class TextBatch:
             token_lens=self.token_lens.to(device, non_blocking=True),
         )
 
+    def split(self, count: int) -> tuple["TextBatch", "TextBatch"]:
+        """Return the first `count` sentences, and the rest."""
+        left, right = (
+            TextBatch(self.rows[part], self.tokens[part], self.token_lens[part])
+            for part in (slice(None, count), slice(count, None))
+        )
+        return left, right
+
 
 class TextPlan(EndlessPlan[np.ndarray]):
     """Sorts sentences into batches by length, anew in every epoch.

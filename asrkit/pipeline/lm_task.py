@@ -34,6 +34,13 @@ class LmTask(nn.Module):
         stats = {"loss": loss.detach(), "tokens": tokens, "sentences": sentences}
         return LossOutput(loss, tokens, stats)
 
+    def explain_memory(self, batch: TextBatch) -> str:
+        """Say how large the largest tensors of a batch are, and what to change."""
+        return (
+            f"{len(batch.ids)} sentences of up to {batch.tokens.shape[1]} tokens, with "
+            f"logits for {self.model.vocab_size} each. Lower lm.max_tokens"
+        )
+
 
 @dataclass
 class LmValidation:

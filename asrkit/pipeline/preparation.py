@@ -104,6 +104,7 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
         repeats_need_frame=repeats,
         min_duration=data.min_seconds,
         max_duration_of_utterance=data.max_seconds,
+        max_tokens_per_second=data.max_tokens_per_second,
     )
 
 

@@ -22,6 +22,9 @@ _SHAPES = (
 )
 """What weights depend on: a checkpoint of another value cannot be gone on from."""
 
+_MEMORY = ".checkpoint_activations"
+"""Changes what training takes, not what it does."""
+
 _FREE = (
     "trainer.",
     "decode.",
@@ -80,6 +83,7 @@ def check_snapshot(plain: Any, path: Path, *, done: bool) -> None:
         key: pair
         for key, pair in changed.items()
         if (not key.startswith(_FREE) if done else key.startswith(_SHAPES))
+        and not key.endswith(_MEMORY)
     }
     if matters:
         key, (before, after) = next(iter(matters.items()))

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from asrkit.data.batch import Batch
 from asrkit.data.chunks import Chunker
-from asrkit.data.features import Fbank
+from asrkit.data.features import Fbank, num_frames
 from asrkit.data.spec_augment import SpecAugment
 from asrkit.losses.criterion import Encoded, WeightedCriterion
 from asrkit.models.asr_model import AsrModel
+from asrkit.models.subsampling import subsampled_lens
 from asrkit.transducer.frame_wise import compact_labels
 from asrkit.utils.errors import InputError
 from asrkit.utils.loss_output import LossOutput
@@ -26,6 +27,7 @@ class AsrTask(nn.Module):
         augment: Applied to the normalised features in training.
         freeze: Further parameters of the model not to train: see `freeze_parameters`.
         chunker: Cuts utterances into pieces in training; None takes them whole.
+        loss_name: What the configuration calls the loss, for messages.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class AsrTask(nn.Module):
         *,
         freeze: Sequence[str] = (),
         chunker: Chunker | None = None,
+        loss_name: str = "full",
     ) -> None:
         super().__init__()
         self.model = model
@@ -44,6 +47,7 @@ class AsrTask(nn.Module):
         self.features = features
         self.augment = augment
         self.chunker = chunker
+        self.loss_name = loss_name
         for name, module in model.named_children():
             module.requires_grad_(name in criterion.modules_used)
         freeze_parameters(model, freeze)
@@ -75,6 +79,20 @@ class AsrTask(nn.Module):
         output.stats["audio_seconds"] = seconds
         output.stats["utterances"] = encoded.enc_lens.new_tensor(len(batch.ids))
         return output
+
+    def explain_memory(self, batch: Batch) -> str:
+        """Say how large the largest tensors of a batch are, and what to change."""
+        length = batch.signal.shape[1]
+        if not batch.has_features:
+            length = num_frames(length, self.features.sampling_rate)
+        return (
+            f"B = {len(batch.ids)} utterances, {batch.seconds:.1f} s in all, of up to "
+            f"T = {subsampled_lens(length)} encoder frames and U = "
+            f"{batch.tokens.shape[1]} tokens, of V = {self.model.vocab_size}, with "
+            f"loss={self.loss_name}. Lower data.max_duration, set "
+            "encoder.checkpoint_activations=true, choose loss=fused (no lattice of "
+            "T x U x V in memory), or leave long utterances out with data.max_seconds"
+        )
 
     def _encode(self, feats: Tensor, feat_lens: Tensor, batch: Batch) -> Encoded:
         layers, enc_lens = self._layers(feats, feat_lens)

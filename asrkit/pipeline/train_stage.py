@@ -35,6 +35,7 @@ from asrkit.pipeline.stage_run import Corpus, StageRun
 from asrkit.pipeline.task import AsrTask
 from asrkit.pipeline.validation import Validation
 from asrkit.pipeline.view import ALIGNMENTS, NBEST, result_folder
+from asrkit.training.checkpoint import has_begun
 from asrkit.training.distributed import World
 from asrkit.training.trainer import Length, Trainer
 from asrkit.transducer.rules import Topology
@@ -50,8 +51,10 @@ _OF_FRAMES = {"frames_right": "frames_right_share"}
 def run_train(run: StageRun) -> None:
     """Train a stage to its end."""
     task = build_task(run)
-    if not initialize(task.model, train_config(run).init, run.exp_dir):
-        set_feature_statistics(task, run)
+    if not has_begun(run.folder):  # else all weights come from its checkpoint
+        initialized = initialize(task.model, train_config(run).init, run.exp_dir)
+        if not initialized:
+            set_feature_statistics(task, run)
     trainer = build_trainer(run, task)
     describe_run(task.model, run.world)
     run_to_end(trainer, run.folder)
@@ -80,6 +83,8 @@ def build_task(run: StageRun) -> AsrTask:
         config.augment.spec.build(),
         freeze=stage.freeze,
         chunker=None if chunks is None else chunks.build(context_size, FACTOR),
+        # conf/loss calls them as their modules are called.
+        loss_name=type(config.loss).__module__.rpartition(".")[2],
     )
     # From here on the ranks' dropout and augmentation differ.
     torch.manual_seed(config.seed + 1 + run.world.rank)

@@ -6,6 +6,7 @@ when it reads: `check_sums` does, before anything in a file is used.
 """
 
 import logging
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ from asrkit.utils.files import atomic_write
 logger = logging.getLogger(__name__)
 
 State = dict[str, Any]
+
+_FOREIGN = re.compile(r"GLOBAL (\S*\w)")
+"""What torch will not make when it reads weights only."""
 
 Loaded = tuple[Path, State]
 """A checkpoint and what is in it."""
@@ -61,6 +65,12 @@ def _load(path: Path) -> State:
         check_sums(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails in any of many readers
+        foreign = _FOREIGN.search(str(error))
+        if foreign is not None:
+            raise _UnusableError(
+                f"holds code ({foreign[1]}) besides tensors and plain values; none of "
+                "it was run, and asrkit writes no such file"
+            ) from error
         raise _UnusableError(
             f"is damaged or not a checkpoint ({_first_line(error)})"
         ) from error
@@ -79,6 +89,12 @@ def check_sums(path: Path) -> None:
         wrong = archive.testzip()
     if wrong is not None:
         raise zipfile.BadZipFile(f"wrong checksum of {wrong}")
+
+
+def has_begun(folder: Path) -> bool:
+    """Say whether a stage, given its folder, has a state to go on from."""
+    names = ("last.pt", "previous.pt")
+    return any((folder / "checkpoints" / name).is_file() for name in names)
 
 
 class Checkpoints:

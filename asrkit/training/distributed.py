@@ -1,9 +1,11 @@
 """One process or many: what differs between them, in one place."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -11,6 +13,12 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
+
+_BUCKET = 32 * 2**20
+"""Bytes that are sent at once: few enough not to matter beside the gradients."""
+_PATIENCE = timedelta(hours=6)
+"""Longest wait in a collective. More than trainer.stall_minutes: the watchdog ends a
+run that hangs and says where; the processes that wait must not die before that."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,25 @@ class World:
             dist.all_reduce(values)
         return values
 
+    def sum_each(self, tensors: Sequence[Tensor]) -> None:
+        """Sum each of some tensors over all processes, in place.
+
+        All processes give tensors of the same shapes in the same order.
+        """
+        if self.size > 1:
+            for bucket in _buckets(tensors):
+                flat = _flatten(bucket)
+                dist.all_reduce(flat)
+                _unflatten(flat, bucket)
+
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        """Give tensors the values that they have in the first process, in place."""
+        if self.size > 1:
+            for bucket in _buckets(tensors):
+                flat = _flatten(bucket)
+                dist.broadcast(flat, 0)
+                _unflatten(flat, bucket)
+
     def gather(self, value: Any) -> list[Any]:
         """Collect an object of each process, in the order of ranks, on every one."""
         if self.size == 1:
@@ -46,6 +73,34 @@ class World:
             return list(flags)
         counts = self.sum(torch.tensor([float(f) for f in flags], device=self.device))
         return [count > 0 for count in counts.tolist()]
+
+
+def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Yield tensors of one kind together, as many as are sent at once."""
+    ordered = sorted(tensors, key=lambda tensor: str(tensor.dtype))
+    for _, alike in groupby(ordered, key=lambda tensor: tensor.dtype):
+        bucket: list[Tensor] = []
+        size = 0
+        for tensor in alike:
+            if bucket and size + tensor.nbytes > _BUCKET:
+                yield bucket
+                bucket, size = [], 0
+            bucket.append(tensor)
+            size += tensor.nbytes
+        yield bucket
+
+
+def _flatten(tensors: list[Tensor]) -> Tensor:
+    """Copy tensors into one, (elements,)."""
+    return torch.cat([tensor.detach().flatten() for tensor in tensors])
+
+
+@torch.no_grad()
+def _unflatten(flat: Tensor, tensors: list[Tensor]) -> None:
+    """Copy what `_flatten` gave back into the tensors."""
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    for tensor, part in zip(tensors, parts, strict=True):
+        tensor.copy_(part.view(tensor.shape))
 
 
 @contextmanager
@@ -65,7 +120,13 @@ def join_world(device: str) -> Iterator[World]:
         yield World(rank, size, chosen)
         return
     backend = "nccl" if chosen.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=_open_store(), rank=rank, world_size=size)
+    dist.init_process_group(
+        backend,
+        store=_open_store(),
+        rank=rank,
+        world_size=size,
+        timeout=_PATIENCE,
+    )
     try:
         yield World(rank, size, chosen)
     finally:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from asrkit.training.checkpoint import save_checkpoint
 from asrkit.training.distributed import World
 from asrkit.training.rng import rng_state, set_rng_state
+from asrkit.training.sharding import whole_state
 from asrkit.training.stream import Batch, Group
 from asrkit.utils.files import atomic_write
 
@@ -36,10 +37,11 @@ def dump_update(
     Raises:
         InputError: The files cannot be written.
     """
+    weights = whole_state(task.state_dict())
+    gradients = {n: whole_state(p.grad) for n, p in task.named_parameters()}
     if world.is_main:
-        save_checkpoint(task.state_dict(), folder / "weights.pt")
-        named = task.named_parameters()
-        rows = {n: statistics(p.grad) for n, p in named if p.grad is not None}
+        save_checkpoint(weights, folder / "weights.pt")
+        rows = {n: statistics(g) for n, g in gradients.items() if g is not None}
         write_rows(rows, folder / "gradients.tsv")
     for number, (batch, _) in enumerate(group):
         name = f"rank-{world.rank}-batch-{number}"

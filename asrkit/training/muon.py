@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from asrkit.training.optim import OptimConfig
+from asrkit.training.sharding import local, part_of, whole
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic iteration
 
@@ -88,7 +89,8 @@ class Muon(torch.optim.Optimizer):
         """Update all parameters that have a gradient."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
-            torch._foreach_mul_(parameters, 1.0 - group["lr"] * group["weight_decay"])
+            parts = [local(p) for p in parameters]
+            torch._foreach_mul_(parts, 1.0 - group["lr"] * group["weight_decay"])
             if group["muon"]:
                 self._step_matrices(parameters, group["lr"])
             else:
@@ -104,10 +106,14 @@ class Muon(torch.optim.Optimizer):
             running = [self._state(p, "running") for p in alike]
             torch._foreach_lerp_(running, gradients, 1.0 - self.momentum)
             ahead = torch._foreach_lerp(gradients, running, self.momentum)
-            updates = orthogonalize(torch.stack(ahead), self.steps)
+            # Of shared matrices every process orthogonalises the whole.
+            pairs = zip(ahead, alike, strict=True)
+            matrices = torch.stack([whole(part, p) for part, p in pairs])
+            updates = orthogonalize(matrices, self.steps).to(alike[0].dtype)
+            own = [local(part_of(u, p)) for u, p in zip(updates, alike, strict=True)]
             # More rows than columns: each output moves as far as in a square one.
             scale = -lr * max(1.0, shape[0] / shape[1]) ** 0.5
-            torch._foreach_add_(alike, list(updates.to(alike[0].dtype)), alpha=scale)
+            torch._foreach_add_([local(p) for p in alike], own, alpha=scale)
 
     def _step_adam(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         """Update the rest (Kingma and Ba, 2015)."""
@@ -123,20 +129,19 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_div_(root, (1.0 - beta2**updates) ** 0.5)
         torch._foreach_add_(root, group["eps"])
         step = -group["lr"] / (1.0 - beta1**updates)
-        torch._foreach_addcdiv_(parameters, mean, root, step)
+        torch._foreach_addcdiv_([local(p) for p in parameters], mean, root, step)
 
     def _state(self, parameter: Tensor, name: str) -> Tensor:
-        """Return a parameter's running tensor, zero at first."""
+        """Return a parameter's running tensor, or this process's part; 0 at first."""
         state = self.state[parameter]
         if name not in state:
             state[name] = torch.zeros_like(parameter)
-        tensor: Tensor = state[name]
-        return tensor
+        return local(state[name])
 
 
 def _gradients(parameters: list[Tensor]) -> list[Tensor]:
-    """Return the gradients of parameters that all have one."""
-    return [p.grad for p in parameters if p.grad is not None]
+    """Return the gradients of parameters that all have one, or the parts of them."""
+    return [local(p.grad) for p in parameters if p.grad is not None]
 
 
 def orthogonalize(matrices: Tensor, steps: int) -> Tensor:

@@ -3,15 +3,28 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from asrkit.training.console import Console, format_seconds
 from asrkit.training.distributed import World
 from asrkit.training.gradients import Found
-from asrkit.training.metrics import Meter, Summarize
+from asrkit.training.metrics import Meter, OwnTime, Share, Summarize, merge
 from asrkit.training.stream import Batch, Position
 from asrkit.training.tensorboard import Evaluation, TensorBoardLog, peak_memory_gb
+
+_SHOWN = ("data_wait_percent", "memory_of_limit", "slowest_to_mean")
+"""What the console shows besides the headline, where it is known."""
+
+
+class Readings(Protocol):
+    """Counts the utterances that a process has read."""
+
+    failed: int
+    """Those that could not be read and were left out."""
+    tried: int
+    """All of them."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,9 @@ class Reporter:
         summarize: Turns summed stats into scalars.
         headline: Scalars that the console shows.
         log_every: Updates between points in TensorBoard.
+        own: Measures what this process computes itself.
+        readings: Counts what it reads, if anything does.
+        memory_limit_gb: What the memory was planned for, GB, if it was.
     """
 
     def __init__(
@@ -49,12 +65,19 @@ class Reporter:
         summarize: Summarize,
         headline: list[str],
         log_every: int,
+        *,
+        own: OwnTime,
+        readings: Readings | None = None,
+        memory_limit_gb: float | None = None,
     ) -> None:
         self.folder = folder
         self.world = world
         self.summarize = summarize
         self.headline = headline
         self.log_every = log_every
+        self.own = own
+        self.readings = readings
+        self.memory_limit_gb = memory_limit_gb
         self.console = Console(world.is_main)
         self.tensorboard: TensorBoardLog | None = None
         self.interval, self.epoch = Meter(), Meter()
@@ -87,8 +110,11 @@ class Reporter:
             meter.add({**found.stats, "gradient_norm": found.norm, "updates": ones})
 
     def show(self, standing: Standing) -> None:
-        """Show an update, if it is time to."""
+        """Show an update, if it is time to; called on all processes."""
         update = standing.update
+        computed = self.own.take()
+        for meter in (self.interval, self.epoch):
+            meter.computed += computed
         if update % self.log_every == 0 or update == 1:
             scalars = self._read(self.interval, standing)
             if self.tensorboard:
@@ -105,7 +131,7 @@ class Reporter:
         *,
         best: bool,
     ) -> None:
-        """Show an epoch, and what validation found after it.
+        """Show an epoch, and what validation found after it; on all processes.
 
         Args:
             epoch: Its number, from 1.
@@ -131,12 +157,28 @@ class Reporter:
         """Return the scalars of a meter and those that are not sums."""
         scalars = {**meter.read(self.summarize), **standing.counts}
         scalars["learning_rate"] = standing.learning_rate
-        scalars["peak_memory_gb"] = peak_memory_gb(self.world.device)
+        scalars |= merge(self.world.gather(self._share(meter)))
+        if self.memory_limit_gb is not None:
+            share = scalars["peak_memory_gb"] / self.memory_limit_gb
+            scalars["memory_of_limit"] = share
         return scalars
+
+    def _share(self, meter: Meter) -> Share:
+        """Return what this process alone knows."""
+        counts = self.readings
+        return Share(
+            seconds=meter.seconds,
+            waited=meter.waited,
+            computed=meter.computed,
+            peak_memory_gb=peak_memory_gb(self.world.device),
+            readings=None if counts is None else (counts.failed, counts.tried),
+        )
 
     def _headline(
         self, scalars: Mapping[str, float], standing: Standing
     ) -> dict[str, float]:
         """Return what the console shows."""
-        shown = {name: scalars[name] for name in self.headline if name in scalars}
-        return shown | {name: n for name, n in standing.counts.items() if n}
+        names = [*self.headline, *_SHOWN]
+        shown = {name: scalars[name] for name in names if name in scalars}
+        wrong = [*standing.counts, "utterances_left_out"]
+        return shown | {name: scalars[name] for name in wrong if scalars.get(name)}

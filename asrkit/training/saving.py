@@ -17,6 +17,7 @@ from asrkit.training.checkpoint import (
     save_checkpoint,
 )
 from asrkit.training.distributed import World
+from asrkit.training.sharding import local, sum_parts
 
 logger = logging.getLogger(__name__)
 
@@ -145,6 +146,9 @@ def _copy(value: Any, memo: _Memo) -> Any:
 
 
 def all_finite(tensors: Sequence[Tensor]) -> bool:
-    """Say whether tensors hold neither nan nor infinity."""
-    checks = [torch.isfinite(tensor).all() for tensor in tensors]
-    return bool(torch.stack(checks).all()) if checks else True
+    """Say whether tensors, or all parts of them, hold neither nan nor infinity."""
+    checks = [torch.isfinite(local(tensor)).all() for tensor in tensors]
+    if not checks:
+        return True
+    wrong = sum_parts(torch.stack(checks).logical_not().sum(), tensors)
+    return int(wrong) == 0

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from asrkit.training.optim import OptimConfig
+from asrkit.training.sharding import local, norms, sum_parts
 
 
 @dataclass(kw_only=True)
@@ -106,9 +107,8 @@ class ScaledAdam(torch.optim.Optimizer):
     def _step(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         """Update the parameters of a group."""
         gradients = [p.grad for p in parameters if p.grad is not None]
-        norms = torch._foreach_norm(parameters)
         roots = [p.numel() ** 0.5 for p in parameters]
-        rms = torch.stack(torch._foreach_div(norms, roots))
+        rms = torch.stack(torch._foreach_div(list(norms(parameters)), roots))
         moved_by = rms.clamp(min=self.min_rms)
         self._clip(gradients, moved_by, group)
         group["updates"] += 1
@@ -117,14 +117,15 @@ class ScaledAdam(torch.optim.Optimizer):
         beta1, beta2 = (1.0 - beta ** group["updates"] for beta in self.betas)
         rate = group["lr"] * beta2**0.5 / beta1
         scales = 1.0 - rate * self.scale_lr * scales
-        torch._foreach_mul_(parameters, list(scales))
-        torch._foreach_addcmul_(parameters, directions, list(moved_by), value=-rate)
+        parts = [local(p) for p in parameters]
+        torch._foreach_mul_(parts, list(scales))
+        torch._foreach_addcmul_(parts, directions, list(moved_by), value=-rate)
 
     def _clip(
         self, gradients: list[Tensor], rms: Tensor, group: dict[str, Any]
     ) -> None:
         """Bring the gradients' norm down to `clip` times the median of the past."""
-        norm = (torch.stack(torch._foreach_norm(gradients)) * rms).norm()
+        norm = (norms(gradients) * rms).norm()
         # Kept with the first parameter: so it is saved, loaded and moved like the rest.
         state = self.state[group["params"][0]]
         if "norms" not in state:
@@ -132,16 +133,17 @@ class ScaledAdam(torch.optim.Optimizer):
         past = state["norms"][: group["updates"]]
         if len(past):
             factor = (self.clip * past.median() / norm).clamp(max=1.0)
-            torch._foreach_mul_(gradients, factor)
+            torch._foreach_mul_([local(g) for g in gradients], factor)
         state["norms"][group["updates"] % self.clip_window] = norm
 
     def _directions(
         self, parameters: list[Tensor], gradients: list[Tensor]
     ) -> tuple[list[Tensor], Tensor]:
         """Return Adam's directions for tensors and, (N,), for their scales."""
-        pairs = zip(gradients, parameters, strict=True)
-        scale_gradients = [torch.dot(g.flatten(), p.flatten()) for g, p in pairs]
-        gradients = [*gradients, *scale_gradients]
+        gradients = [local(g) for g in gradients]
+        pairs = zip(gradients, map(local, parameters), strict=True)
+        products = torch.stack([torch.dot(g.flatten(), p.flatten()) for g, p in pairs])
+        gradients += list(sum_parts(products, parameters))
         beta1, beta2 = self.betas
         mean = self._running("mean", parameters)
         square = self._running("square", parameters)
@@ -155,11 +157,14 @@ class ScaledAdam(torch.optim.Optimizer):
         return list(directions[:number]), torch.stack(directions[number:])
 
     def _running(self, name: str, parameters: list[Tensor]) -> list[Tensor]:
-        """Return running tensors of the parameters, then those of their scales."""
+        """Return running tensors of the parameters, then those of their scales.
+
+        Of parameters that are shared out they are this process's parts.
+        """
         for parameter in parameters:
             state = self.state[parameter]
             if name not in state:
                 state[name] = torch.zeros_like(parameter)
-                state[f"scale_{name}"] = parameter.new_zeros(())
-        tensors = [self.state[p][name] for p in parameters]
+                state[f"scale_{name}"] = local(parameter).new_zeros(())
+        tensors = [local(self.state[p][name]) for p in parameters]
         return tensors + [self.state[p][f"scale_{name}"] for p in parameters]

@@ -9,8 +9,17 @@ import torch
 class Batch(Protocol):
     """What the loader gives."""
 
+    @property
+    def ids(self) -> list[str]:
+        """Names of the utterances."""
+        ...
+
     def to(self, device: torch.device) -> "Batch":
         """Move it to a device."""
+        ...
+
+    def split(self, count: int) -> "tuple[Batch, Batch]":
+        """Return the first `count` utterances, and the rest."""
         ...
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +16,25 @@ from asrkit.training.distributed import World
 from asrkit.training.dump import dump_update
 from asrkit.training.gradients import Found, Gradients
 from asrkit.training.interrupt import InterruptFlag
+from asrkit.training.length import Length as Length
 from asrkit.training.lock import FolderLock
-from asrkit.training.metrics import Summarize
+from asrkit.training.metrics import OwnTime, Summarize
+from asrkit.training.profile import Profile
 from asrkit.training.reporter import Reporter, Standing
 from asrkit.training.rng import continue_rng, rng_state
 from asrkit.training.saving import Saver, all_finite
+from asrkit.training.sharding import (
+    load_whole,
+    load_whole_optimizer,
+    shard,
+    whole_state,
+)
 from asrkit.training.stream import Batches, Group
 from asrkit.training.tensorboard import Evaluation
 from asrkit.training.trainer_config import TrainerConfig as TrainerConfig
+from asrkit.training.watchdog import Watchdog
 from asrkit.utils.errors import InputError
 from asrkit.utils.moment import Moment
-
-
-@dataclass(frozen=True)
-class Length:
-    """How long to train."""
-
-    num_epochs: float
-    num_updates: int | None = None
-    """Stops after so many updates instead, and the schedule follows them."""
-
-    def done(self, epochs: float, update: int) -> float:
-        """Return the share that is done, 0 to 1."""
-        if self.num_updates is not None:
-            return min(1.0, update / self.num_updates)
-        return min(1.0, epochs / self.num_epochs)
 
 
 class Trainer:
@@ -62,6 +55,7 @@ class Trainer:
         folder: Of the stage: checkpoints/ and tensorboard/ are made there.
         world: This process among its like.
         config: Everything else.
+        memory_limit_gb: What the memory of an update was planned for, GB, if it was.
     """
 
     def __init__(
@@ -81,6 +75,7 @@ class Trainer:
         folder: Path,
         world: World,
         config: TrainerConfig,
+        memory_limit_gb: float | None = None,
     ) -> None:
         self.task = task
         self.optimizer = optimizer
@@ -94,8 +89,18 @@ class Trainer:
         self.folder = folder
         self.world = world
         self.config = config
-        self.parameters = [p for p in task.parameters() if p.requires_grad]
         self.average = RunningAverage(task, config.average_decay)
+        if config.shard_model and shard(task, optimizer, world):
+            self.average.shard(task)
+        self.parameters = [p for p in task.parameters() if p.requires_grad]
+        self.autocast = config.precision.is_bfloat16(world.device)
+        self.gradients = Gradients(
+            task,
+            self.parameters,
+            world,
+            clip_norm=config.clip_norm,
+            autocast=self.autocast,
+        )
         self.checkpoints = Checkpoints(folder / "checkpoints", config.keep_checkpoints)
         self.saver = Saver(self.checkpoints, world, config.save_every_minutes)
         self.bad = BadUpdates(
@@ -106,11 +111,25 @@ class Trainer:
             lr_factor=config.roll_back_lr_factor,
         )
         self.interrupt = InterruptFlag()
+        self.watchdog = Watchdog(folder, world, config.stall_minutes)
+        self.profile = Profile(
+            folder / "profile",
+            task,
+            optimizer,
+            world.device,
+            enabled=config.profile and world.is_main,
+        )
         self.reporter = Reporter(
-            folder / "tensorboard", world, summarize, headline, config.log_every
+            folder / "tensorboard",
+            world,
+            summarize,
+            headline,
+            config.log_every,
+            own=OwnTime(task, world.device),
+            readings=getattr(batches, "left_out", None),
+            memory_limit_gb=memory_limit_gb,
         )
         self.peak_lrs = [group["lr"] for group in optimizer.param_groups]
-        self.autocast = config.precision.is_bfloat16(world.device)
         self.update = 0
         self.epochs = 0.0
         self.position: Mapping[str, float] | None = None
@@ -129,31 +148,25 @@ class Trainer:
         with contextlib.ExitStack() as stack:
             if self.world.is_main:
                 stack.enter_context(FolderLock(self.folder))
-            for context in (self.reporter, self.interrupt, self.saver):
+            for context in (self.watchdog, self.reporter, self.interrupt, self.saver):
                 stack.enter_context(context)
             self.train()
 
     def train(self) -> None:
         """Make one update after the other."""
         epoch_to_end = self.resume()
-        gradients = Gradients(
-            self.task,
-            self.parameters,
-            self.world,
-            clip_norm=self.config.clip_norm,
-            autocast=self.autocast,
-        )
         self.save_start()
         self.start = time.monotonic()
         self.reporter.reset()
         if epoch_to_end:
             self.end_epoch()
-        for group in self.groups():
+        for group in self.profile.follow(self.groups()):
             epoch = self.epoch
-            self.step(gradients, group)
+            self.step(self.gradients, group)
             self.reporter.show(self.standing)
             self.saver.check()
-            self.look_after(epoch_ends=self.done >= 1.0 or self.epoch > epoch)
+            with self.profile.part("checks, validation, saving"):
+                self.look_after(epoch_ends=self.done >= 1.0 or self.epoch > epoch)
 
     def look_after(self, *, epoch_ends: bool) -> None:
         """Validate, save, go back or stop after an update, if it is time to.
@@ -216,6 +229,7 @@ class Trainer:
 
     def step(self, gradients: Gradients, group: Group) -> None:
         """Make one update, or leave it out if loss or gradient is not finite."""
+        self.watchdog.begin(group)
         moment = Moment(self.done, self.update, self.epochs)
         self.announce(moment)
         factor = self.factor(moment) * self.bad.lr_scale
@@ -223,10 +237,12 @@ class Trainer:
             self.optimizer.param_groups, self.peak_lrs, strict=True
         ):
             parameters["lr"] = peak * factor
-        found = gradients(group)
+        with self.profile.part("sum of gradients, clipping"):
+            found = gradients(group)
         if found.finite:
             self.optimizer.step()
-            self.average.update()
+            with self.profile.part("average"):
+                self.average.update()
             self.bad.good()
             self.reporter.count(found)
         else:
@@ -235,6 +251,7 @@ class Trainer:
         self.update += 1
         position = group[-1][1]
         self.position, self.epochs = position.state_dict(), position.epochs
+        self.watchdog.progress()
 
     def leave_out(self, found: Found, group: Group) -> None:
         """List an update that is not made, and keep what it was if that is wanted."""
@@ -249,7 +266,8 @@ class Trainer:
     def standing(self) -> Standing:
         """Where training is, to be shown."""
         rate = self.optimizer.param_groups[0]["lr"]
-        return Standing(self.done, self.epochs, self.update, rate, self.bad.counts)
+        counts = {**self.bad.counts, "split_batches": self.gradients.split_batches}
+        return Standing(self.done, self.epochs, self.update, rate, counts)
 
     def end_epoch(self) -> None:
         """Validate, show and save an epoch, if it is time to."""
@@ -270,8 +288,9 @@ class Trainer:
         self.save(epoch_to_end=True)
         # Validation may start processes; none should while a thread holds locks.
         self.saver.wait()
-        with self.interrupt.at_once():
-            return self.validate(self.average.module)
+        module = self.average.module
+        with self.interrupt.at_once(), self.watchdog.validating(module):
+            return self.validate(module)
 
     def save(
         self,
@@ -291,6 +310,7 @@ class Trainer:
         """
         state = {**self.state(), "dev": dev, "epoch_to_end": epoch_to_end}
         self.saver.save(state, best=best, epoch=epoch)
+        self.watchdog.progress()
 
     def save_start(self) -> None:
         """Keep the state before the first update, to go back to."""
@@ -301,16 +321,17 @@ class Trainer:
         """Return all that a checkpoint holds; all processes take part."""
         return {
             **self.description,
-            "task": self.task.state_dict(),
-            "average": self.average.module.state_dict(),
+            "task": whole_state(self.task.state_dict()),
+            "average": self.average.state_dict(),
             "average_updates": self.average.updates,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": whole_state(self.optimizer.state_dict()),
             "update": self.update,
             "epochs": self.epochs,
             "position": None if self.position is None else dict(self.position),
             "best": self.best,
             "seconds": self.seconds,
             "bad_updates": self.bad.state_dict(),
+            "split_batches": self.gradients.split_batches,
             "dev": None,
             "epoch_to_end": False,
             "accumulate": self.config.accumulate,
@@ -326,6 +347,7 @@ class Trainer:
         self.restore(state)
         self.best, self.seconds_before = state["best"], state["seconds"]
         self.bad.load_state_dict(state["bad_updates"])
+        self.gradients.split_batches = state.get("split_batches", 0)
         self.reporter.console.say(
             f"going on from {path}: epoch {self.epochs:.2f}, update {self.update}"
         )
@@ -341,10 +363,10 @@ class Trainer:
 
     def restore(self, state: State) -> None:
         """Set weights, optimizer, random numbers and position to those of a state."""
-        self.task.load_state_dict(state["task"])
-        self.average.module.load_state_dict(state["average"])
+        load_whole(self.task, state["task"])
+        self.average.load_state_dict(state["average"])
         self.average.updates = state["average_updates"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_whole_optimizer(self.optimizer, state["optimizer"])
         self.update, self.epochs = state["update"], state["epochs"]
         self.position = state["position"]
         continue_rng(state["rng"], self.world.rank, self.world.size, self.world.device)

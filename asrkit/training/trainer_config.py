@@ -55,6 +55,12 @@ class TrainerConfig:
     """On the learning rate, from each return to a checkpoint on."""
     dump_bad_updates: int = 0
     """Bad updates of a run whose batch, weights and activations are kept on disk."""
+    shard_model: bool = False
+    """Share weights, gradients and optimizer state out over the processes (FSDP2)."""
+    stall_minutes: float = 30.0
+    """So long without progress: every process writes its stacks and ends; 0: never."""
+    profile: bool = False
+    """Show where the time of updates 5 to 8 goes; more in the stage's profile/."""
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -64,6 +70,10 @@ class TrainerConfig:
                 raise ValueError(
                     f"trainer.{name} must be at least 1, got {getattr(self, name)}"
                 )
+        if self.stall_minutes < 0:
+            raise ValueError(
+                f"trainer.stall_minutes must be at least 0, got {self.stall_minutes}"
+            )
         if not 0.0 < self.roll_back_lr_factor <= 1.0:
             raise ValueError(
                 "trainer.roll_back_lr_factor must be above 0 and at most 1, got "

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 RUN = ["num_epochs=6", "trainer.validate_every=3"]
 KILLS = 30
+NAMESPACE = ["unshare", "--map-root-user", "--mount"]
 LIMIT = 600  # seconds, for a busy machine
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
@@ -185,6 +186,39 @@ def test_a_full_disk_costs_nothing_that_was_saved(manifests, tmp_path, whole):
     done = train(manifests, exp_dir, *RUN)
     assert done.returncode == 0, done.stderr
     assert_same(exp_dir, whole)
+
+
+def test_a_clock_that_was_set_back(manifests, tmp_path, whole):
+    exp_dir = tmp_path / "exp"
+    with started(manifests, exp_dir) as process:
+        wait_for(checkpoints(exp_dir) / "epoch-2.pt", process)
+        process.kill()
+    later = time.time() + 10 * 86400  # so the files seem to be from the future
+    for path in exp_dir.rglob("*"):
+        os.utime(path, (later, later))
+    done = train(manifests, exp_dir, *RUN)
+    assert done.returncode == 0, done.stderr
+    assert "going on from" in done.stderr
+    assert_same(exp_dir, whole)
+
+
+def test_a_folder_that_can_only_be_read(manifests, tmp_path):
+    if subprocess.run([*NAMESPACE, "true"], check=False).returncode != 0:
+        pytest.skip("file systems cannot be mounted here")
+    command = [
+        sys.executable, ROOT / "scripts/train.py", f"data.manifests={manifests}",
+        f"exp_dir={tmp_path / 'exp'}", *SETTINGS,
+    ]  # fmt: skip
+    done = subprocess.run(
+        [*NAMESPACE, "sh", "-c", f'mount -t tmpfs -o ro none {tmp_path} && "$@"', "sh",
+         *map(str, command)],
+        capture_output=True, text=True, timeout=LIMIT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert f"cannot write into {tmp_path}/exp" in line
+    assert "Read-only file system" in line
+    assert "Traceback" not in done.stderr
 
 
 def test_a_hopeless_rate_ends_with_a_report(manifests, tmp_path):

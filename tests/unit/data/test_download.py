@@ -172,23 +172,41 @@ def test_extract_once(tmp_path):
     assert not file.exists()
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "x/../../evil.txt"])
+@pytest.mark.parametrize("name", ["../evil.txt", "x/../../evil.txt", "{}/evil.txt"])
 def test_members_cannot_escape(tmp_path, name):
+    name = name.format(tmp_path)
     path = archive(tmp_path / "a.tar.gz", {name: b"evil"})
     (tmp_path / "out").mkdir()
-    with pytest.raises(InputError, match="outside the destination"):
+    with pytest.raises(InputError, match=f"member '{name}' lies outside the folder"):
         extract(path, tmp_path / "out")
     assert not (tmp_path / "evil.txt").exists()
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_link_out_of_the_folder(tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "target", "fault"),
+    [
+        (tarfile.SYMTYPE, "/etc", "is a link to '/etc'"),
+        (tarfile.SYMTYPE, "../..", "is a link to '../..'"),
+        (tarfile.SYMTYPE, "inside", "is a link to 'inside'"),
+        (tarfile.LNKTYPE, "/etc/passwd", "is a link to '/etc/passwd'"),
+        (tarfile.FIFOTYPE, "", "is neither a file nor a folder"),
+        (tarfile.CHRTYPE, "", "is neither a file nor a folder"),
+    ],
+)
+def test_links_and_devices_are_refused(tmp_path, kind, target, fault):
     path = tmp_path / "a.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
-        link = tarfile.TarInfo("link")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
-        tar.addfile(link)
-    with pytest.raises(InputError, match="absolute path"):
+        member = tarfile.TarInfo("x/it")
+        member.type, member.linkname = kind, target
+        tar.addfile(member)
+        info = tarfile.TarInfo("x/it/evil.txt")  # through the link
+        tar.addfile(info)
+    with pytest.raises(InputError, match=f"member 'x/it' {fault}"):
+        extract(path, tmp_path / "out")
+    assert not list(tmp_path.rglob("evil.txt"))
+    assert not (tmp_path / "out" / "x" / "it").exists()
+    with pytest.raises(InputError):  # it is not taken for unpacked
         extract(path, tmp_path / "out")
 
 

@@ -3,6 +3,8 @@
 import itertools
 import multiprocessing
 import os
+import subprocess
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -26,6 +28,18 @@ from asrkit.text.char import CharTokenizerConfig
 
 RATE = 16000
 IDS = [str(i) for i in range(8)]
+
+
+@dataclass
+class Command(AudioSource):
+    """Audio that a command prints; one that a manifest names is never run."""
+
+    command: str = ""
+
+    def load_audio(self, *arguments, **options):
+        done = subprocess.run(self.command, shell=True, capture_output=True, check=True)
+        source = AudioSource("memory", self.channels, done.stdout)
+        return source.load_audio(*arguments, **options)
 
 
 @pytest.fixture
@@ -211,7 +225,7 @@ def test_what_never_comes_is_left_out_and_the_rest_keeps_its_order(
 def test_a_disk_that_is_slow_is_waited_for(cuts, tokenizer):
     for cut in cuts:
         path = cut.recording.sources[0].source
-        source = AudioSource("command", [0], f"sleep 0.4; cat {path}")
+        source = Command("shar", [0], "", command=f"sleep 0.4; cat {path}")
         cut.recording.sources[0] = source
     left_out = LeftOutList()
     # A batch takes longer than the limit, an utterance does not.
@@ -221,9 +235,22 @@ def test_a_disk_that_is_slow_is_waited_for(cuts, tokenizer):
     assert not left_out.rows
 
 
+def test_a_command_in_a_manifest_is_listed_and_not_run(cuts, tokenizer, tmp_path):
+    write_manifests({"x": cuts}, {}, tmp_path)
+    eager = {cut.id: cut for cut in load_cuts(tmp_path, "x")}
+    source = AudioSource("command", [0], f"touch {tmp_path}/run; cat {tmp_path}/5.wav")
+    eager["5"].recording.sources[0] = source
+    write_manifests({"y": CutSet.from_cuts(eager.values())}, {}, tmp_path)
+    left_out = LeftOutList()
+    read_once(load_cuts(tmp_path, "y"), tokenizer, left_out)
+    (row,) = left_out.rows.values()
+    assert (row.id, row.reason) == ("5", "is a command, and none is run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_kills_workers_is_left_out_at_the_second_time(cuts, tokenizer, caplog):
     eager = {cut.id: cut for cut in cuts}
-    killer = AudioSource("command", [0], "kill -9 $PPID; sleep 1")
+    killer = Command("shar", [0], "", command="kill -9 $PPID; sleep 1")
     eager["5"].recording.sources[0] = killer
     left_out = LeftOutList()
     batches = read_once(

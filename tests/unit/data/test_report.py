@@ -176,21 +176,27 @@ def bad_cuts():
         make_cut("longest", duration=20.0),
         make_cut("long", duration=20.1),
         make_cut("foreign", "AÉ ÜÉ"),
+        make_cut("dense", "AB" * 21, duration=2.0),
+        make_cut("dense-enough", "AB" * 20, duration=2.0),
         make_cut("clipped", peak=1.0, clipped=0.0011),
         make_cut("loud", peak=1.0, clipped=0.0009),
         make_cut("good"),
     ]
 
 
-LIMITS = {"min_duration": 1.0, "max_duration_of_utterance": 20.0}
+LIMITS = {
+    "min_duration": 1.0,
+    "max_duration_of_utterance": 20.0,
+    "max_tokens_per_second": 20.0,
+}
 
 
 @pytest.mark.parametrize(
     ("part", "left_out", "kept"),
     [
-        ("train", "empty blank textless silent short long foreign", "clipped"),
-        ("dev", "empty blank textless silent short long", "foreign clipped"),
-        ("test", "", "empty blank textless silent short long foreign clipped"),
+        ("train", "empty blank textless silent short long foreign dense", "clipped"),
+        ("dev", "empty blank textless silent short long dense", "foreign clipped"),
+        ("test", "", "empty blank textless silent short long foreign dense clipped"),
     ],
 )
 def test_what_is_left_out_of_which_part(part, left_out, kept):
@@ -213,6 +219,7 @@ def test_reasons():
         "short": "0.9 s, data.min_seconds is 1",
         "long": "20.1 s, data.max_seconds is 20",
         "foreign": "the tokenizer lacks: É Ü",
+        "dense": "42 tokens in 2 s, data.max_tokens_per_second is 20",
         "clipped": "clipped: 0.11 % of the samples",
     }
 

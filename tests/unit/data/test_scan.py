@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from asrkit.data import scan as data_scan
 from asrkit.data.scan import LeftOut, Utterance, scan
 
 RATE = 16000
@@ -35,7 +36,9 @@ def test_statistics_of_a_sine(tmp_path):
     np.testing.assert_allclose(cut.load_audio()[0], sine, atol=1e-4)
 
 
-def test_clipped_share(tmp_path):
+@pytest.mark.parametrize("block", [2**20, 60])
+def test_clipped_share(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(data_scan, "_SAMPLES", block)
     samples = np.zeros(1000)
     samples[:100] = -1.0
     samples[100:150] = 1.0
@@ -44,6 +47,8 @@ def test_clipped_share(tmp_path):
     (cut,) = scan([one(path)], name="x")[0]
     assert cut.custom["clipped"] == 0.15
     assert cut.custom["peak"] == 1.0
+    rms = math.sqrt(0.15 + 0.05 * 0.99**2)
+    assert cut.custom["rms"] == pytest.approx(rms, abs=1e-6)
 
 
 def test_segment_reads_only_the_segment(tmp_path):

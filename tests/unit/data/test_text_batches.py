@@ -203,6 +203,15 @@ def test_one_pass_is_complete_over_processes(store):
     assert seen == list(range(60))
 
 
+def test_a_batch_in_two_halves_is_the_same_sentences(store):
+    batch = read_batch(store, np.arange(5))
+    first, rest = batch.split(2)
+    assert (first.ids, rest.ids) == (batch.ids[:2], batch.ids[2:])
+    for name in ("rows", "tokens", "token_lens"):
+        halves = [torch.as_tensor(getattr(half, name)) for half in (first, rest)]
+        assert torch.equal(torch.cat(halves), torch.as_tensor(getattr(batch, name)))
+
+
 def test_a_sentence_longer_than_a_batch_is_one_of_its_own():
     lengths = np.array([3, 100, 4, 3])
     batches = split_by_length(np.array([3, 2, 1, 0]), lengths, 10)

@@ -107,3 +107,53 @@ def test_bad_sizes_are_named():
         ConformerConfig(kernel_size=4)
     with pytest.raises(ValueError, match="multiple of 2"):
         ConformerConfig(dim=20, num_heads=4)
+
+
+def pass_through(encoder, feats, feat_lens):
+    """Return output, gradients, bytes kept for backward, and what is drawn next."""
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.data_ptr()] = tensor.nbytes
+        return tensor
+
+    torch.manual_seed(3)
+    encoder.zero_grad()
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = encoder(feats, feat_lens)[0]
+        size = sum(kept.values())
+    out.square().sum().backward()
+    gradients = [p.grad.clone() for p in encoder.parameters()]
+    return out.detach(), gradients, size, torch.rand(2)
+
+
+def test_checkpointed_activations_change_memory_alone():
+    encoder = small(Positions.RELATIVE, num_layers=6, dropout=0.2)
+    feats, feat_lens = torch.randn(3, 200, 20), torch.tensor([200, 150, 90])
+    plain = pass_through(encoder, feats, feat_lens)
+    encoder.checkpoint_activations = True
+    again = pass_through(encoder, feats, feat_lens)
+    assert torch.equal(plain[0], again[0])
+    for one, other in zip(plain[1], again[1], strict=True):
+        assert torch.equal(one, other)
+    assert torch.equal(plain[3], again[3])  # random numbers go on as without
+    between = 6 * plain[0].nbytes  # what goes from block to block is kept unseen
+    assert again[2] + between < 0.2 * plain[2]
+
+
+def test_activations_are_checkpointed_in_training_alone(monkeypatch):
+    encoder = small(Positions.ROTARY, checkpoint_activations=True)
+    feats, feat_lens = torch.randn(2, 20, 20), torch.tensor([20, 12])
+    wrapped = []
+
+    def note(block, *inputs, use_reentrant):
+        wrapped.append(block)
+        return block(*inputs)
+
+    monkeypatch.setattr("asrkit.models.conformer.checkpoint", note)
+    encoder(feats, feat_lens)
+    assert wrapped == list(encoder.blocks)
+    with torch.no_grad():
+        encoder(feats, feat_lens)
+    encoder.eval()(feats, feat_lens)
+    assert len(wrapped) == 2

@@ -52,5 +52,11 @@ def test_logging_and_workers_may_change_after_the_end(path):
     check_snapshot(changed("data", "num_workers", 8), path, done=True)
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_saving_memory_makes_no_other_model(path, done):
+    config = changed("encoder", "checkpoint_activations", True)
+    check_snapshot(config, path, done=done)
+
+
 def test_without_a_snapshot_there_is_nothing_to_compare(tmp_path):
     check_snapshot(CONFIG, tmp_path / "config.yaml", done=False)

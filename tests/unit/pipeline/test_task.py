@@ -14,11 +14,11 @@ from asrkit.models.predictor import PredictorConfig
 from asrkit.pipeline.task import AsrTask
 
 
-def make_task(loss, frozen=()):
+def make_task(loss, frozen=(), num_layers=1):
     torch.manual_seed(0)
     encoder = ConformerConfig(
-        num_layers=1, dim=16, num_heads=2, ff_dim=16, kernel_size=3, dropout=0.0,
-        subsampling_channels=2,
+        num_layers=num_layers, dim=16, num_heads=2, ff_dim=16, kernel_size=3,
+        dropout=0.0, subsampling_channels=2,
     )  # fmt: skip
     model = ModelConfig(
         encoder=encoder,
@@ -75,3 +75,30 @@ def test_every_trainable_parameter_gets_a_gradient_and_no_other():
             assert (parameter.grad is not None) == parameter.requires_grad, name
     trainable = {n.split(".")[1] for n, p in task.named_parameters() if p.requires_grad}
     assert trainable == {"encoder", "predictor", "joiner"}
+
+
+def test_two_halves_of_a_batch_give_the_gradient_of_the_whole():
+    task = make_task(FullLossConfig()).eval()
+    batch = make_batch([0, 1, 2])
+    sums = []
+    for parts in ([batch], batch.split(1)):
+        task.zero_grad()
+        outputs = [task(part) for part in parts]
+        for output in outputs:
+            output.loss.backward()
+        gradients = [p.grad for p in task.parameters() if p.grad is not None]
+        weight = sum(output.weight for output in outputs)
+        sums.append([weight, torch.cat([g.flatten() for g in gradients])])
+    assert sums[0][0] == sums[1][0]
+    torch.testing.assert_close(sums[0][1], sums[1][1], rtol=1e-5, atol=1e-5)
+
+
+def test_what_takes_the_memory_is_named_with_the_keys_to_change():
+    explained = make_task(FullLossConfig()).explain_memory(make_batch([0, 1, 2]))
+    assert "B = 3 utterances, 1.5 s in all" in explained
+    assert "T = 13 encoder frames and U = 3 tokens, of V = 7" in explained
+    for key in (
+        "loss=full", "data.max_duration", "encoder.checkpoint_activations=true",
+        "loss=fused", "data.max_seconds",
+    ):  # fmt: skip
+        assert key in explained

@@ -59,7 +59,14 @@ def toy_batches(position):
 
 
 def make_trainer(
-    folder, *, num_epochs=3, task=None, batches=toy_batches, world=CPU, **config
+    folder,
+    *,
+    num_epochs=3,
+    task=None,
+    batches=toy_batches,
+    world=CPU,
+    memory_limit_gb=None,
+    **config,
 ):
     task = task or ToyTask()
     return Trainer(
@@ -77,6 +84,7 @@ def make_trainer(
         folder=folder,
         world=world,
         config=TrainerConfig(**config),
+        memory_limit_gb=memory_limit_gb,
     )
 
 
