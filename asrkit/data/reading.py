@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 _STRIKES = 2
 """Failures of a worker after which the utterance that it was at is given up."""
+_LOOK_EVERY = 2.0
+"""Seconds after which workers see that the training is no more."""
 
 
 @dataclass(frozen=True)
@@ -268,6 +271,17 @@ def start_worker(worker: int) -> None:
     """Keep a worker off the training's cores, and let the training handle Ctrl-C."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(training: int) -> None:
+    """End this process when the training is no more.
+
+    torch's worker notices that, too, but then waits for its last batches to be taken.
+    """
+    while os.getppid() == training:
+        time.sleep(_LOOK_EVERY)
+    os._exit(1)
 
 
 def _follow(stream: Iterator[Found], tasks: _Tasks) -> Iterator[Found]:
