@@ -33,7 +33,7 @@ def compute(config: Config) -> None:
             folder,
             config.features.build(),
             speeds=config.augment.wave.speeds if part in data.train else [1.0],
-            max_duration=data.max_duration,
+            max_duration=data.batch_seconds,
             device=choose_device(config.trainer.device),
         )
     logger.info("features and their manifests: %s", folder)

@@ -11,6 +11,7 @@ from lhotse import CutSet
 from asrkit.pipeline.align_stage import AlignStageConfig, run_align
 from asrkit.pipeline.average_stage import AverageStageConfig, run_average
 from asrkit.pipeline.config import Config
+from asrkit.pipeline.memory.auto import decide_max_duration
 from asrkit.pipeline.nbest_stage import NBestStageConfig, run_nbest
 from asrkit.pipeline.preparation import (
     ensure_tokenizer,
@@ -83,7 +84,7 @@ def run_pipeline(config: Config, plain: Plain, world: World) -> None:
             matters = what_matters(run.stage, run.plain)
             write_snapshot(matters, run.folder / "config.yaml")
         logger.info("stage %s (%d of %d)", name, number, len(config.pipeline.order))
-        _RUN[type(run.stage)](run)
+        _RUN[type(run.stage)](decide_max_duration(run))
         world.gather(None)  # the first process has written what the next stage takes
 
 

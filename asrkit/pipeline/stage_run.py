@@ -47,3 +47,5 @@ class StageRun:
     tokenizer: Tokenizer
     corpus: Corpus
     world: World
+    memory_limit_gb: float | None = None
+    """What the largest batch was planned for, GB, if it was."""

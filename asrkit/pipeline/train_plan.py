@@ -21,7 +21,7 @@ def make_plan(config: Config, cuts: CutSet, world: World) -> BatchPlan | ShardPl
         ids = {cut.id for cut in cuts}
         return ShardPlan(
             open_mixture(data.shards, data.weights, ids, config.seed),
-            max_duration=data.max_duration,
+            max_duration=data.batch_seconds,
             max_cuts=data.max_cuts,
             num_buckets=data.num_buckets,
             block=data.shard_block,
@@ -31,7 +31,7 @@ def make_plan(config: Config, cuts: CutSet, world: World) -> BatchPlan | ShardPl
         )
     return BatchPlan(
         cuts,
-        max_duration=data.max_duration,
+        max_duration=data.batch_seconds,
         max_cuts=data.max_cuts,
         num_buckets=data.num_buckets,
         shuffle=True,

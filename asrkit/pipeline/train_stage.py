@@ -127,6 +127,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
         folder=run.folder,
         world=run.world,
         config=config.trainer,
+        memory_limit_gb=run.memory_limit_gb,
     )
 
 

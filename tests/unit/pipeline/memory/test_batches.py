@@ -1,0 +1,65 @@
+"""Made-up batches have the lengths that were asked for, and what a stage takes."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from asrkit.losses.mbr import MbrLossConfig
+from asrkit.losses.mwer import MwerLossConfig
+from asrkit.pipeline.memory.batches import make_batch
+from asrkit.pipeline.memory.passes import without_search
+from asrkit.pipeline.memory.shapes import Shape
+from asrkit.pipeline.preparation import encoder_frames
+from asrkit.pipeline.train_stage import build_task
+from tests.unit.pipeline.memory.test_auto import stage_run
+
+SECONDS = (1.3, 0.7, 1.0)
+SHAPE = Shape(SECONDS, tuple(encoder_frames(s, 16000) for s in SECONDS), (5, 0, 3))
+SMALL = [
+    "encoder=conformer_2m", "encoder.num_layers=2", "encoder.dim=16",
+    "encoder.ff_dim=16", "predictor.dim=8", "joiner.dim=8", "augment=none",
+]  # fmt: skip
+
+
+def prepare(folder, name, *overrides):
+    run = stage_run(folder, name, *SMALL, *overrides)
+    loss = without_search(run.config.loss)
+    run = replace(run, tokenizer=SimpleNamespace(vocab_size=7))
+    return run, build_task(replace(run, config=replace(run.config, loss=loss)))
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("train", ["loss=fused"]),
+        ("train", ["loss=fused", "data.stored_features=true"]),
+        ("train", ["loss=mwer", "loss.num_hypotheses=3"]),
+        ("viterbi", ["pipeline=progressive"]),
+        ("mbr", ["pipeline=progressive"]),
+    ],
+)
+def test_a_task_takes_them_and_finds_the_lengths(tmp_path, name, overrides):
+    run, task = prepare(tmp_path, name, *overrides)
+    batch = make_batch(SHAPE, run)
+    assert batch.has_features == run.config.data.stored_features
+    encoded = task.eval().encode(batch)
+    assert encoded.enc_lens.tolist() == list(SHAPE.frames)
+    assert encoded.token_lens.tolist() == list(SHAPE.labels)
+    output = task.train()(batch)
+    assert torch.isfinite(output.loss)
+    output.loss.backward()
+    if batch.alignment is not None:
+        labels = (batch.alignment != 0).sum(dim=1).tolist()
+        assert labels == list(SHAPE.labels)
+    if name == "mbr":
+        assert batch.nbest.tokens.shape == (3, 4, 5)
+
+
+def test_what_searches_in_training_takes_made_up_lists(tmp_path):
+    run, _ = prepare(tmp_path, "train", "loss=mwer", "loss.num_hypotheses=3")
+    assert make_batch(SHAPE, run).nbest.tokens.shape == (3, 3, 5)
+    loss = without_search(MwerLossConfig(renorm_scale=1.5, reference_weight=0.2))
+    assert type(loss) is MbrLossConfig
+    assert (loss.renorm_scale, loss.reference_weight) == (1.5, 0.2)

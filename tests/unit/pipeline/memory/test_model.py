@@ -1,0 +1,73 @@
+"""The model of peak memory recovers what made-up measurements were made of."""
+
+import random
+
+import pytest
+
+from asrkit.losses.ctc import CtcLossConfig
+from asrkit.losses.full import FullLossConfig
+from asrkit.losses.fused import FusedLossConfig
+from asrkit.losses.pruned import PrunedLossConfig
+from asrkit.losses.sample_wise import SampleWiseLossConfig
+from asrkit.pipeline.memory.model import Costs, Measured, fit
+from asrkit.pipeline.memory.shapes import Shape
+
+BATCH = Shape((4.0, 2.0), (100, 50), (20, 30))
+
+
+def shape(batch, frames, labels):
+    return Shape((frames / 25,) * batch, (frames,) * batch, (labels,) * batch)
+
+
+def test_terms_are_counted_from_the_lengths():
+    costs = Costs(FullLossConfig(), vocab_size=500, joiner_dim=64)
+    assert costs.terms(BATCH) == (1.0, 200.0, 200.0 * 31 * (500 + 64 + 8))
+    padded = Costs(PrunedLossConfig(), 500, 64).lattice(BATCH)
+    assert padded == 200.0 * 31 * 8
+    for loss in (FusedLossConfig(), CtcLossConfig()):
+        assert Costs(loss, 500, 64).lattice(BATCH) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("max_cells", "cells"), [(10, 2100), (3000, 3000), (10_000, 2100 + 1550)]
+)
+def test_utterance_by_utterance_holds_a_group_or_the_largest(max_cells, cells):
+    loss = SampleWiseLossConfig(max_cells=max_cells)
+    assert Costs(loss, 500, 64).lattice(BATCH) == cells * 508.0
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_known_factors_are_found_again(noise):
+    rng = random.Random(0)
+    costs = Costs(FullLossConfig(), vocab_size=100, joiner_dim=50)
+    true = (3e8, 2e5, 4.0)
+
+    def peak(terms):
+        exact = sum(f * x for f, x in zip(true, terms, strict=True))
+        return exact * (1.0 + rng.uniform(-noise, noise))
+
+    shapes = [shape(b, t, u) for b, t, u in [(1, 90, 60), (9, 50, 1), (6, 90, 40)]]
+    terms = [costs.terms(one) for one in [*shapes, shape(12, 60, 10)]]
+    model = fit([Measured(one, peak(one)) for one in terms])
+    if not noise:
+        assert model.factors == pytest.approx(true, rel=1e-6)
+    larger = costs.terms(shape(30, 90, 40))
+    exact = sum(f * x for f, x in zip(true, larger, strict=True))
+    assert model.predict(larger) == pytest.approx(exact, rel=1e-6 + 3 * noise)
+
+
+def test_factors_are_never_negative():
+    falling = [Measured((1.0, x, 0.0), b) for x, b in ((10.0, 9e8), (99.0, 5e8))]
+    assert min(fit(falling).factors) >= 0.0
+
+
+def test_one_measurement_is_a_constant():
+    model = fit([Measured((1.0, 500.0, 0.0), 7e8)])
+    assert model.predict((1.0, 900.0, 0.0)) == pytest.approx(7e8)
+
+
+def test_the_worst_of_each_term_may_come_from_different_batches():
+    costs = Costs(PrunedLossConfig(), 100, 50)
+    wide, long = shape(10, 20, 2), shape(1, 100, 50)
+    found = costs.worst([wide, long])
+    assert found == (1.0, 200.0, 100.0 * 51 * 8)
