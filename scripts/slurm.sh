@@ -25,6 +25,8 @@ python="${PYTHON:-.venv/bin/python}"
 processes="${SLURM_GPUS_ON_NODE:-1}"
 head="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)"
 port=$((20000 + SLURM_JOB_ID % 20000)) # two jobs on one machine get two
+# Each attempt of --max-restarts is to find processes of its own, not the dead ones'.
+export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
 
 srun --kill-on-bad-exit=1 "$python" -m torch.distributed.run \
     --nnodes "$SLURM_JOB_NUM_NODES" --nproc-per-node "$processes" --max-restarts 3 \
