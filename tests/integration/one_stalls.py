@@ -47,7 +47,7 @@ def main() -> None:
             (folder / f"child-{world.rank}").write_text(str(child.pid))
         trainer = make_trainer(
             folder / "exp", task=Stalling(first and world.rank == 1), world=world,
-            save_every_updates=1, stall_minutes=0.05,
+            save_every_updates=1, stall_minutes=0.2,
         )  # fmt: skip
         trainer.run()
         found = {"update": trainer.update, "calls": trainer.task.calls}
