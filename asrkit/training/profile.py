@@ -245,7 +245,7 @@ class _Exit(_Enter):
 class _Backward:
     """A hook after the task's forward pass that measures the backward pass of its loss.
 
-    The last gradient of this process ends it; what DDP then waits for is not in it.
+    The last gradient of this process ends it; summing over processes is not in it.
     """
 
     def __init__(self, watch: Stopwatch) -> None:
