@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lhotse import CutSet
 
+from asrkit.data.left_out import write_left_out
 from asrkit.data.scan import LeftOut
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
@@ -43,7 +44,7 @@ def write_manifests(
     """
     for part, cuts in cuts_by_part.items():
         _write_cuts(cuts, manifest_path(folder, part))
-        _write_left_out(left_out.get(part, ()), left_out_path(folder, part))
+        write_left_out(left_out_path(folder, part), left_out.get(part, ()))
 
 
 def write_part(
@@ -96,17 +97,3 @@ def _write_cuts(cuts: CutSet, path: Path) -> None:
     ):
         for cut in sorted(cuts, key=lambda cut: cut.id):
             lines.write(json.dumps(cut.to_dict(), ensure_ascii=False) + "\n")
-
-
-def _write_left_out(rows: Sequence[LeftOut], path: Path) -> None:
-    if not rows:
-        path.unlink(missing_ok=True)
-        return
-    with atomic_write(path, "w") as file:
-        file.write("id\tpath\treason\n")
-        for row in rows:
-            # A tab or a line end in a name or a message would break the table.
-            fields = (
-                " ".join(field.split()) for field in (row.id, row.path, row.reason)
-            )
-            file.write("\t".join(fields) + "\n")

@@ -29,7 +29,8 @@ from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
 from asrkit.pipeline.train_stage import describe_run
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
-from asrkit.training.trainer import Length, Trainer
+from asrkit.training.length import Length
+from asrkit.training.trainer import Trainer
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)

@@ -37,7 +37,8 @@ from asrkit.pipeline.validation import Validation
 from asrkit.pipeline.view import ALIGNMENTS, NBEST, result_folder
 from asrkit.training.checkpoint import has_begun
 from asrkit.training.distributed import World
-from asrkit.training.trainer import Length, Trainer
+from asrkit.training.length import Length
+from asrkit.training.trainer import Trainer
 from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 

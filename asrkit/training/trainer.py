@@ -16,7 +16,7 @@ from asrkit.training.distributed import World
 from asrkit.training.dump import dump_update
 from asrkit.training.gradients import Found, Gradients
 from asrkit.training.interrupt import InterruptFlag
-from asrkit.training.length import Length as Length
+from asrkit.training.length import Length
 from asrkit.training.lock import FolderLock
 from asrkit.training.metrics import OwnTime, Summarize
 from asrkit.training.profile import Profile
@@ -162,7 +162,7 @@ class Trainer:
             self.end_epoch()
         for group in self.profile.follow(self.groups()):
             epoch = self.epoch
-            self.step(self.gradients, group)
+            self.step(group)
             self.reporter.show(self.standing)
             self.saver.check()
             with self.profile.part("checks, validation, saving"):
@@ -227,7 +227,7 @@ class Trainer:
                 yield [next(stream) for _ in range(self.config.accumulate)]
             del stream  # and with it the processes that read
 
-    def step(self, gradients: Gradients, group: Group) -> None:
+    def step(self, group: Group) -> None:
         """Make one update, or leave it out if loss or gradient is not finite."""
         self.watchdog.begin(group)
         moment = Moment(self.done, self.update, self.epochs)
@@ -238,7 +238,7 @@ class Trainer:
         ):
             parameters["lr"] = peak * factor
         with self.profile.part("sum of gradients, clipping"):
-            found = gradients(group)
+            found = self.gradients(group)
         if found.finite:
             self.optimizer.step()
             with self.profile.part("average"):

@@ -66,6 +66,13 @@ def holds(folder, process):
     return lock.exists() and f"process {process.pid} " in lock.read_text()
 
 
+def kill_after(manifests, exp_dir, checkpoint):
+    """Train, and kill it when there is a checkpoint of that name."""
+    with started(manifests, exp_dir) as process:
+        wait_for(checkpoints(exp_dir) / checkpoint, process)
+        process.kill()
+
+
 def saves(exp_dir):
     """Say whether a checkpoint is half written."""
     return any(checkpoints(exp_dir).glob(".new.pt.*"))
@@ -138,9 +145,7 @@ def test_sigterm_saves_and_says_how_to_go_on(manifests, tmp_path, whole):
 
 def test_a_damaged_newest_checkpoint(manifests, tmp_path, whole):
     exp_dir = tmp_path / "exp"
-    with started(manifests, exp_dir) as process:
-        wait_for(checkpoints(exp_dir) / "epoch-3.pt", process)
-        process.kill()
+    kill_after(manifests, exp_dir, "epoch-3.pt")
     last = checkpoints(exp_dir) / "last.pt"
     with last.open("r+b") as file:
         file.truncate(last.stat().st_size // 2)
@@ -190,9 +195,7 @@ def test_a_full_disk_costs_nothing_that_was_saved(manifests, tmp_path, whole):
 
 def test_a_clock_that_was_set_back(manifests, tmp_path, whole):
     exp_dir = tmp_path / "exp"
-    with started(manifests, exp_dir) as process:
-        wait_for(checkpoints(exp_dir) / "epoch-2.pt", process)
-        process.kill()
+    kill_after(manifests, exp_dir, "epoch-2.pt")
     later = time.time() + 10 * 86400  # so the files seem to be from the future
     for path in exp_dir.rglob("*"):
         os.utime(path, (later, later))

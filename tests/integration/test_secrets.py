@@ -1,38 +1,15 @@
 """Secrets of the environment and of URLs: no command says them or leaves them."""
 
-import http.server
-import re
 import shutil
-import threading
 
 import pytest
 
 from tests.integration.conftest import run, train
+from tests.web import Files, serve
 
 TOKEN = "tok-0123456789"
 PASSWORD = "pa55-word"
 SECRETS = (TOKEN, PASSWORD)
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves parts of files."""
-
-    def do_GET(self):
-        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-        if not asked:
-            super().do_GET()
-            return
-        first, last = map(int, asked.groups())
-        with open(self.translate_path(self.path), "rb") as file:
-            file.seek(first)
-            data = file.read(last - first + 1)
-        self.send_response(206)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
@@ -46,15 +23,8 @@ def host(manifests, tmp_path):
     tar = sorted((tmp_path / "shards" / "train").glob("recording.*.tar"))[0]
     tar.write_bytes(bytes(tar.stat().st_size))
 
-    def handle(*arguments):
-        return Handler(*arguments, directory=str(tmp_path / "shards"))
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handle) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serve(Files, tmp_path / "shards") as host:
+        yield host
 
 
 def leaks(folder):

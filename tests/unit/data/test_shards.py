@@ -1,10 +1,7 @@
 """Sets of shards: written, broken off, read from disk and over HTTP, refused."""
 
 import gzip
-import http.server
 import json
-import re
-import threading
 
 import numpy as np
 import pytest
@@ -19,6 +16,7 @@ from asrkit.data.shard_writer import index_shards, write_shards
 from asrkit.data.shards import Field, list_shards, open_shards
 from asrkit.data.storage import read_range
 from asrkit.utils.errors import InputError
+from tests.web import Files, serve
 
 COUNT = 23
 
@@ -178,32 +176,20 @@ def test_the_command_writes_sets(cuts, tmp_path):
     assert sum(row["seconds"] for row in listed) == pytest.approx(hours, abs=0.01)
 
 
-class Server(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder, or parts of its files as they are asked for."""
+class Server(Files):
+    """Can be told not to answer, or not in parts."""
 
     ranges, failures, asked = True, 0, []
 
-    def do_GET(self):
+    def do_GET(self):  # noqa: N802 - as http.server calls it
         Server.asked.append(self.path)
         if Server.failures:
             Server.failures -= 1
             self.send_error(503)
             return
-        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-        if not (Server.ranges and asked):
-            super().do_GET()
-            return
-        first, last = map(int, asked.groups())
-        with open(self.translate_path(self.path), "rb") as file:
-            file.seek(first)
-            data = file.read(last - first + 1)
-        self.send_response(206)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
+        if not Server.ranges:
+            del self.headers["Range"]
+        super().do_GET()
 
 
 @pytest.fixture
@@ -212,15 +198,8 @@ def url(folder, monkeypatch):
     for name, value in [("ranges", True), ("failures", 0), ("asked", [])]:
         setattr(Server, name, value)
 
-    def handle(*arguments):
-        return Server(*arguments, directory=str(folder.parent))
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handle) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/train"
-        server.shutdown()
-        thread.join()
+    with serve(Server, folder.parent) as host:
+        yield f"http://{host}/train"
     storage._pool.cache_clear()
 
 

@@ -62,23 +62,27 @@ def test_one_is_written_at_a_time_and_in_order(held):
     assert load_checkpoint(saver.checkpoints.previous)["update"] == 2
 
 
-@pytest.mark.parametrize("moment", ["check", "next", "leave", "interrupt"])
-def test_an_error_of_the_thread_comes_out(tmp_path, monkeypatch, moment):
+@pytest.fixture
+def failing(tmp_path, monkeypatch):
     saver = Saver(Checkpoints(tmp_path, keep=0), CPU, None)
 
     def fail(state, **kinds):
         raise InputError("no space left")
 
     monkeypatch.setattr(saver.checkpoints, "save", fail)
+    return saver
 
+
+@pytest.mark.parametrize("moment", ["check", "next", "leave", "interrupt"])
+def test_an_error_of_the_thread_comes_out(failing, moment):
     def use():
-        with saver:
-            saver.save(state(1))
+        with failing:
+            failing.save(state(1))
             if moment == "check":
                 while True:
-                    saver.check()
+                    failing.check()
             if moment == "next":
-                saver.save(state(2))
+                failing.save(state(2))
             if moment == "interrupt":
                 raise KeyboardInterrupt
 
@@ -86,19 +90,10 @@ def test_an_error_of_the_thread_comes_out(tmp_path, monkeypatch, moment):
         use()
 
 
-def test_another_error_is_not_hidden_by_that_of_the_thread(
-    tmp_path, monkeypatch, caplog
-):
-    saver = Saver(Checkpoints(tmp_path, keep=0), CPU, None)
-
-    def fail(state, **kinds):
-        raise InputError("no space left")
-
-    monkeypatch.setattr(saver.checkpoints, "save", fail)
-
+def test_another_error_is_not_hidden_by_that_of_the_thread(failing, caplog):
     def use():
-        with saver:
-            saver.save(state(1))
+        with failing:
+            failing.save(state(1))
             raise OSError("the machine went away")
 
     with pytest.raises(OSError, match="went away"):

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from asrkit.training.distributed import World
+from asrkit.training.length import Length
 from asrkit.training.optim import AdamWConfig
 from asrkit.training.tensorboard import Evaluation
-from asrkit.training.trainer import Length, Trainer, TrainerConfig
+from asrkit.training.trainer import Trainer, TrainerConfig
 from asrkit.utils.loss_output import LossOutput
 
 CPU = World(0, 1, torch.device("cpu"))
