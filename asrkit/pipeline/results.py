@@ -16,6 +16,8 @@ from asrkit.utils.files import atomic_write
 logger = logging.getLogger(__name__)
 
 DONE = "done"
+_LABELS = {"seconds": "time", "wer": "best dev wer"}
+"""What the log calls some of the facts."""
 
 
 def is_done(exp_dir: Path, name: str) -> bool:
@@ -32,7 +34,10 @@ def write_done(folder: Path, facts: dict[str, Any]) -> None:
     """Mark the folder of a stage as done."""
     with atomic_write(folder / DONE, "w") as file:
         file.write(json.dumps(facts) + "\n")
-    listed = ", ".join(f"{name} {_show(name, value)}" for name, value in facts.items())
+    listed = ", ".join(
+        f"{_LABELS.get(name, name)} {_show(name, value)}"
+        for name, value in facts.items()
+    )
     logger.info("stage %s done: %s", folder.name, listed)
 
 
