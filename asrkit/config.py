@@ -13,9 +13,9 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from asrkit.data.augment import AugmentConfig
-from asrkit.data.features import FeaturesConfig
-from asrkit.data.loader import DataConfig
+from asrkit.data.batches.loader import DataConfig
+from asrkit.data.features.augment import AugmentConfig
+from asrkit.data.features.fbank import FeaturesConfig
 from asrkit.decoding.beam_search import BeamSearchConfig
 from asrkit.decoding.ctc_beam import CtcBeamConfig
 from asrkit.decoding.ctc_greedy import CtcGreedyConfig
@@ -34,22 +34,22 @@ from asrkit.losses.viterbi import ViterbiLossConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.models.feed_forward_predictor import FeedForwardPredictorConfig
 from asrkit.models.joiner import JoinerConfig
-from asrkit.models.lstm_lm import LstmLmConfig
+from asrkit.models.lm.lstm_lm import LstmLmConfig
+from asrkit.models.lm.transformer_lm import TransformerLmConfig
 from asrkit.models.predictor import PredictorConfig
-from asrkit.models.transformer_lm import TransformerLmConfig
-from asrkit.pipeline.align_stage import AlignStageConfig
-from asrkit.pipeline.average_stage import AverageStageConfig
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.lm_config import LmConfig
-from asrkit.pipeline.nbest_stage import NBestStageConfig
 from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig
+from asrkit.pipeline.stages.align import AlignStageConfig
+from asrkit.pipeline.stages.average import AverageStageConfig
+from asrkit.pipeline.stages.nbest import NBestStageConfig
 from asrkit.text.bpe import BpeTokenizerConfig
 from asrkit.text.char import CharTokenizerConfig
 from asrkit.text.phone import PhoneTokenizerConfig
-from asrkit.training.muon import MuonConfig
-from asrkit.training.optim import AdamWConfig, NAdamConfig, RAdamConfig
-from asrkit.training.scaled_adam import ScaledAdamConfig
-from asrkit.training.schedule import (
+from asrkit.training.optimizers.muon import MuonConfig
+from asrkit.training.optimizers.optim import AdamWConfig, NAdamConfig, RAdamConfig
+from asrkit.training.optimizers.scaled_adam import ScaledAdamConfig
+from asrkit.training.optimizers.schedule import (
     ConstantConfig,
     ConstantThenDecayConfig,
     EdenConfig,
@@ -173,10 +173,10 @@ def from_plain(plain: Any) -> Any:
 
 def classes() -> dict[str, type]:
     """Return all config classes by name."""
-    from asrkit.data.chunks import ChunkConfig
-    from asrkit.data.spec_augment import SpecAugmentConfig
-    from asrkit.data.wave_augment import WaveAugmentConfig
-    from asrkit.decoding.fusion import FusionConfig
+    from asrkit.data.features.chunks import ChunkConfig
+    from asrkit.data.features.spec_augment import SpecAugmentConfig
+    from asrkit.data.features.wave_augment import WaveAugmentConfig
+    from asrkit.decoding.fusion.fusion import FusionConfig
     from asrkit.pipeline.stage import InitConfig
 
     listed = [cls for classes in COMPONENTS.values() for cls in classes]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Decode and score: scripts/decode.py --exp-dir exp/x --sets test."""
 
-from asrkit.cli.decode import main
+from asrkit.cli.decoding.decode import main
 from asrkit.cli.main import run
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 """Train: scripts/train.py key=value ... (see --help and --cfg job)."""
 
 from asrkit.cli.main import run
-from asrkit.cli.train import main
+from asrkit.cli.training.train import main
 
 if __name__ == "__main__":
     run(main)

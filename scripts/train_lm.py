@@ -2,7 +2,7 @@
 """Train a language model: scripts/train_lm.py lm=lstm|transformer key=value ..."""
 
 from asrkit.cli.main import run
-from asrkit.cli.train_lm import main
+from asrkit.cli.training.train_lm import main
 
 if __name__ == "__main__":
     run(main)

@@ -205,7 +205,7 @@ def k2() -> str:
 
 def espeak_ng() -> str:
     """Speak a word and measure how long it is."""
-    from asrkit.data import espeak
+    from asrkit.data.synthesis import espeak
 
     voice = espeak.VoiceSettings(accent="en-US", variant="f2")
     seconds = len(espeak.speak("hello", voice)) / espeak.SAMPLE_RATE

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from asrkit.data.manifests import load_cuts
+from asrkit.data.corpora.manifests import load_cuts
 from asrkit.utils.errors import InputError
 
 

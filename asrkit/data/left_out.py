@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from asrkit.data.scan import LeftOut
+from asrkit.data.corpora.scan import LeftOut
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 from asrkit.utils.mask import mask

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from asrkit.decoding.frontier import Frontier, collect
-from asrkit.decoding.fusion import NO_FUSION, Fusion
+from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
 from asrkit.decoding.joint import Joint
 from asrkit.decoding.search import NBest, TransducerBeam, TransducerBeamConfig
 from asrkit.decoding.trace import ArrayTrace

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asrkit.decoding.fusion import NO_FUSION, Fusion, State
+from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion, State
 from asrkit.decoding.hypotheses import Hypotheses, finish, pick_states, same_text
 from asrkit.decoding.search import Beam, BeamConfig, NBest
 from asrkit.decoding.trace import Trace

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asrkit.decoding.fusion import NO_FUSION, Fusion
-from asrkit.decoding.search import Found, NBest, SearchConfig
+from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
+from asrkit.decoding.search import Hypothesis, NBest, SearchConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.utils.errors import InputError
 from asrkit.utils.lengths import make_pad_mask
@@ -55,7 +55,7 @@ class CtcGreedySearch:
         rows = zip(best.cpu(), heard.exp().cpu(), starts, scores, strict=True)
         return [
             [
-                Found(
+                Hypothesis(
                     labels[start].tolist(),
                     start.nonzero()[:, 0].tolist(),
                     probs[start].tolist(),

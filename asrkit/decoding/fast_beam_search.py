@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from asrkit.decoding.fusion import NO_FUSION, Fusion
-from asrkit.decoding.search import Found, NBest, SearchConfig
+from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
+from asrkit.decoding.search import Hypothesis, NBest, SearchConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.utils.errors import InputError
 
@@ -145,8 +145,8 @@ class FastBeamSearch:
         return k2.RnntDecodingStreams(streams, config)
 
 
-def read_path(labels: list[int], scores: list[float], total: float) -> Found:
+def read_path(labels: list[int], scores: list[float], total: float) -> Hypothesis:
     """Read a path, an arc a frame: labels, 0 for blank, -1 at the end."""
     frames = [t for t, label in enumerate(labels) if label > 0]
     confidences = torch.tensor([scores[t] for t in frames]).clamp(max=0.0).exp()
-    return Found([labels[t] for t in frames], frames, confidences.tolist(), total)
+    return Hypothesis([labels[t] for t in frames], frames, confidences.tolist(), total)

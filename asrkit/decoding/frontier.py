@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from asrkit.decoding.search import Found, NBest
+from asrkit.decoding.search import Hypothesis, NBest
 from asrkit.decoding.trace import ArrayTrace
 
 _FACTOR = 6364136223846793005  # of the hash, an odd number
@@ -154,7 +154,7 @@ def collect(hypotheses: Frontier, trace: ArrayTrace, nbest: int) -> list[NBest]:
     paths = trace.unroll(hypotheses.node)
     _, counts = np.unique(hypotheses.utterance, return_counts=True)
     found = [
-        Found(*path, score)
+        Hypothesis(*path, score)
         for path, score in zip(paths, hypotheses.score.tolist(), strict=True)
     ]
     starts = np.append(0, counts.cumsum()).tolist()

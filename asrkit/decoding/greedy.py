@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from asrkit.decoding.cuda_graph import replayable
-from asrkit.decoding.fusion import NO_FUSION, Fusion
-from asrkit.decoding.search import Found, NBest, SearchConfig
+from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
+from asrkit.decoding.search import Hypothesis, NBest, SearchConfig
 from asrkit.models.asr_model import AsrModel
 
 _WINDOW = 8  # frames that one step looks ahead for the next label
@@ -173,14 +173,14 @@ class _Loop:
 def _collect(steps: list[tuple[Tensor, ...]], scores: list[float]) -> list[NBest]:
     """Turn steps of (labels, frames, -1 for none, probabilities) into hypotheses."""
     if not steps:
-        return [[Found([], [], [], score)] for score in scores]
+        return [[Hypothesis([], [], [], score)] for score in scores]
     labels, frames, probs = (
         torch.stack(x, dim=1).cpu() for x in zip(*steps, strict=True)
     )
     there = frames >= 0
     return [
         [
-            Found(
+            Hypothesis(
                 labels[b, there[b]].tolist(),
                 frames[b, there[b]].tolist(),
                 probs[b, there[b]].tolist(),

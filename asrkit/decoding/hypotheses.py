@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from asrkit.decoding.fusion import Fusion, State, select
-from asrkit.decoding.search import Found, NBest
+from asrkit.decoding.fusion.fusion import Fusion, State, select
+from asrkit.decoding.search import Hypothesis, NBest
 from asrkit.decoding.trace import Trace
 
 _FACTOR = 6364136223846793005  # of the hash, an odd number
@@ -132,7 +132,7 @@ def finish(
     score, order = score[:, :nbest], order[:, :nbest]
     paths = iter(trace.unroll(hypotheses.node.gather(1, order)))
     return [
-        [Found(*next(paths), total) for total in row][: max(1, _count(row))]
+        [Hypothesis(*next(paths), total) for total in row][: max(1, _count(row))]
         for row in score.tolist()
     ]
 

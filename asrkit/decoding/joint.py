@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from asrkit.decoding.frontier import Frontier
-from asrkit.decoding.fusion import Fusion, concatenate_states, select
+from asrkit.decoding.fusion.fusion import Fusion, concatenate_states, select
 from asrkit.decoding.trace import ArrayTrace
 from asrkit.models.asr_model import AsrModel
 
 
 @dataclass(frozen=True)
-class Heard:
+class NextLabels:
     """What the model says about the next label of each hypothesis."""
 
     blank: np.ndarray
@@ -55,7 +55,7 @@ class Joint:
         few = self.contexts <= len(self.enc_proj)
         self._learn(np.arange(self.contexts if few else 1))
 
-    def __call__(self, hypotheses: Frontier, frame: np.ndarray) -> Heard:
+    def __call__(self, hypotheses: Frontier, frame: np.ndarray) -> NextLabels:
         """Evaluate hypotheses at their frames (N,)."""
         place = self._tensor(hypotheses.utterance * self.length + frame)
         row = self._tensor(self._find(hypotheses.context))
@@ -69,7 +69,7 @@ class Joint:
     def extend(
         self,
         hypotheses: Frontier,
-        heard: Heard,
+        heard: NextLabels,
         wanted: np.ndarray,
         frame: np.ndarray,
         trace: ArrayTrace,
@@ -118,7 +118,7 @@ class Joint:
         final = self.fusion.final(select(self.states, self._tensor(hypotheses.state)))
         return replace(hypotheses, score=hypotheses.score + final.cpu().numpy())
 
-    def _fuse(self, hypotheses: Frontier, log_probs: Tensor) -> Heard:
+    def _fuse(self, hypotheses: Frontier, log_probs: Tensor) -> NextLabels:
         heard = log_probs.cpu().numpy()
         blank = heard[:, 0].copy()
         scores = heard
@@ -126,7 +126,7 @@ class Joint:
             states = select(self.states, self._tensor(hypotheses.state))
             scores = (log_probs + self.fusion.scores(states)).cpu().numpy()
         scores[:, 0] = -np.inf
-        return Heard(blank, scores, heard)
+        return NextLabels(blank, scores, heard)
 
     def _find(self, contexts: np.ndarray) -> np.ndarray:
         """Return the rows of contexts, (N,)."""

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from asrkit.decoding.frontier import Frontier, collect
-from asrkit.decoding.fusion import NO_FUSION, Fusion
-from asrkit.decoding.joint import Heard, Joint
+from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
+from asrkit.decoding.joint import Joint, NextLabels
 from asrkit.decoding.search import NBest, TransducerBeam, TransducerBeamConfig
 from asrkit.decoding.trace import ArrayTrace
 from asrkit.models.asr_model import AsrModel
@@ -75,7 +75,7 @@ class ModifiedBeamSearch(TransducerBeam):
         return Frontier.join([stay, fresh]).best(self.beam, self.prune)
 
     def _stay(
-        self, active: Frontier, heard: Heard, t: int, trace: ArrayTrace, B: int
+        self, active: Frontier, heard: NextLabels, t: int, trace: ArrayTrace, B: int
     ) -> Frontier:
         """Return the hypotheses after the paths that keep or reach their texts.
 

@@ -6,13 +6,13 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor
 
-from asrkit.decoding.fusion import NO_FUSION, Fusion, FusionConfig, lm_name
+from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion, FusionConfig, lm_name
 from asrkit.models.asr_model import AsrModel
 from asrkit.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
-class Found:
+class Hypothesis:
     """One hypothesis of an utterance."""
 
     tokens: list[int]
@@ -33,7 +33,7 @@ class Found:
         return " ".join(self.words)
 
 
-NBest = list[Found]
+NBest = list[Hypothesis]
 """Hypotheses of one utterance, the best first; at least one."""
 
 

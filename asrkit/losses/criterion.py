@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from asrkit.data.nbest import NBestLists
+from asrkit.data.batches.nbest import NBestLists
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.rules import Topology
 from asrkit.utils.loss_output import LossOutput
-from asrkit.utils.moment import Moment
+from asrkit.utils.training_progress import TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Criterion(nn.Module, ABC):
     modules_used: ClassVar[tuple[str, ...]]
     """Parts of the model that it trains besides the encoder."""
 
-    moment = Moment()
+    moment = TrainingProgress()
     """Told before every update."""
 
     @abstractmethod
@@ -119,7 +119,7 @@ class WeightedCriterion(nn.Module):
         """Parts of the model that are trained."""
         return self._modules_used | {"encoder"}
 
-    def announce(self, moment: Moment) -> None:
+    def announce(self, moment: TrainingProgress) -> None:
         """Tell all criteria how far training is."""
         for criterion in self.criteria.values():
             assert isinstance(criterion, Criterion)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from asrkit.data.nbest import NBestLists, reference_lists
+from asrkit.data.batches.nbest import NBestLists, reference_lists
 from asrkit.losses.criterion import Criterion, Encoded
 from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.models.asr_model import AsrModel

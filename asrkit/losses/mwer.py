@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from asrkit.data.nbest import NBestLists, make_lists
+from asrkit.data.batches.nbest import NBestLists, make_lists
 from asrkit.losses.criterion import Criterion, Encoded
 from asrkit.losses.mbr import MbrCriterion, MbrLossConfig
 from asrkit.losses.transducer import no_autocast

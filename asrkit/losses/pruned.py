@@ -16,7 +16,7 @@ from asrkit.transducer.pruned import gather_ranges, prune_ranges, pruned_loss
 from asrkit.transducer.rules import drop_impossible
 from asrkit.transducer.sample_wise import sample_wise_loss
 from asrkit.transducer.simple import simple_loss
-from asrkit.utils.moment import Moment
+from asrkit.utils.training_progress import TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Scales:
     """Updates until the simple loss is down at `simple` and the pruned up at 1; in a
     short training it ends after a fifth."""
 
-    def at(self, moment: Moment) -> tuple[float, float]:
+    def at(self, moment: TrainingProgress) -> tuple[float, float]:
         """Return the weights of the simple and the pruned loss."""
         done = max(moment.update / max(self.warmup, 1), 5.0 * moment.share)
         share = min(1.0, done) if self.warmup else 1.0
@@ -82,7 +82,7 @@ class PrunedCriterion(Criterion):
         simple = drop_impossible(losses)[0].sum()
         losses, count = drop_impossible(self.pruned(model, batch, ranges))
         pruned = losses.sum()
-        moment = self.moment if self.training else Moment(share=1.0)
+        moment = self.moment if self.training else TrainingProgress(share=1.0)
         simple_scale, pruned_scale = self.scales.at(moment)
         return simple_scale * simple + pruned_scale * pruned, {
             "simple_loss": simple.detach(),

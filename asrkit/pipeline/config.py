@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from asrkit.data.augment import AugmentConfig
-from asrkit.data.features import FeaturesConfig
-from asrkit.data.loader import DataConfig
+from asrkit.data.batches.loader import DataConfig
+from asrkit.data.features.augment import AugmentConfig
+from asrkit.data.features.fbank import FeaturesConfig
 from asrkit.decoding.search import SearchConfig
 from asrkit.losses.criterion import LossConfig
 from asrkit.models.asr_model import ModelConfig
@@ -14,8 +14,8 @@ from asrkit.models.predictor import PredictorConfig
 from asrkit.pipeline.lm_config import LmConfig
 from asrkit.pipeline.stage import PipelineConfig
 from asrkit.text.tokenizer import TokenizerConfig
-from asrkit.training.optim import OptimConfig
-from asrkit.training.schedule import ScheduleConfig
+from asrkit.training.optimizers.optim import OptimConfig
+from asrkit.training.optimizers.schedule import ScheduleConfig
 from asrkit.training.trainer import TrainerConfig
 
 

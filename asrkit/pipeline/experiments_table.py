@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from asrkit.pipeline.results import is_done
+from asrkit.pipeline.stages.results import is_done
 from asrkit.utils.errors import InputError
 
 _LOGS = "log/train-*-0.log"
@@ -45,7 +45,7 @@ class Point:
 
 
 @dataclass
-class Story:
+class LogReading:
     """What the logs of a run tell, those of all its starts one after the other."""
 
     stage: str = ""
@@ -60,7 +60,7 @@ class Story:
     """Best so far, percent."""
     failed: bool = False
 
-    def hear(self, moment: float, level: str, text: str) -> None:
+    def take_line(self, moment: float, level: str, text: str) -> None:
         """Take in a line."""
         self.failed = level == "ERROR"
         if match := _STAGE.match(text):
@@ -117,41 +117,47 @@ def read_experiment(folder: Path, root: Path) -> Experiment:
         root: What its name is relative to.
     """
     logs = sorted(folder.glob(_LOGS))
-    story = read_story(logs)
+    reading = read_logs(logs)
     signs = [*logs, *folder.glob("*/tensorboard/*"), *folder.glob("*/done")]
     updated = max(path.stat().st_mtime for path in signs)
-    state = find_state(folder, story, updated)
+    state = find_state(folder, reading, updated)
     return Experiment(
         name=str(folder.relative_to(root)) if folder != root else folder.name,
         state=state,
-        stage=f"{story.stage} {story.number}/{story.count}" if story.stage else "",
-        update=story.points[-1].update if story.points else None,
+        stage=f"{reading.stage} {reading.number}/{reading.count}"
+        if reading.stage
+        else "",
+        update=reading.points[-1].update if reading.points else None,
         updated=updated,
-        dev_wer=story.dev_wer,
+        dev_wer=reading.dev_wer,
         test_wers=read_test_wers(folder / "decode" / "results.json"),
-        left=time_left(folder, story) if state is State.TRAINING else None,
+        left=time_left(folder, reading) if state is State.TRAINING else None,
     )
 
 
-def read_story(logs: Sequence[Path]) -> Story:
+def read_logs(logs: Sequence[Path]) -> LogReading:
     """Read the logs of a run, the oldest first."""
-    story = Story()
+    reading = LogReading()
     for path in logs:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 if match := _LINE.match(line):
                     stamp = time.strptime(match[1], "%Y-%m-%d %H:%M:%S")
-                    story.hear(time.mktime(stamp), match[2], match[3])
-    return story
+                    reading.take_line(time.mktime(stamp), match[2], match[3])
+    return reading
 
 
-def find_state(folder: Path, story: Story, updated: float) -> State:
+def find_state(folder: Path, reading: LogReading, updated: float) -> State:
     """Say what has become of a run."""
     if any(is_held(path) for path in folder.glob("*/.lock")):
         return State.TRAINING
-    if story.stage and story.number == story.count and is_done(folder, story.stage):
+    if (
+        reading.stage
+        and reading.number == reading.count
+        and is_done(folder, reading.stage)
+    ):
         return State.DONE
-    if story.failed:
+    if reading.failed:
         return State.FAILED
     if interrupted(folder) or time.time() - updated > _ALIVE:
         return State.INTERRUPTED
@@ -174,13 +180,13 @@ def interrupted(folder: Path) -> bool:
     return "INFO interrupted;" in last.read_text(encoding="utf-8", errors="replace")
 
 
-def time_left(folder: Path, story: Story) -> float | None:
+def time_left(folder: Path, reading: LogReading) -> float | None:
     """Estimate how long the stage still takes, by its pace since the last start."""
-    if len(story.points) < 2:
+    if len(reading.points) < 2:
         return None
-    first, last = story.points
-    config = yaml.safe_load((folder / story.stage / "config.yaml").read_text("utf-8"))
-    length = config["pipeline"]["stages"][story.stage]
+    first, last = reading.points
+    config = yaml.safe_load((folder / reading.stage / "config.yaml").read_text("utf-8"))
+    length = config["pipeline"]["stages"][reading.stage]
     updates = length.get("num_updates")
     before, now, end = (
         (first.epochs, last.epochs, length["num_epochs"])

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from asrkit.models.language_model import LanguageModelConfig
-from asrkit.training.optim import OptimConfig
-from asrkit.training.schedule import ScheduleConfig
+from asrkit.models.lm.language_model import LanguageModelConfig
+from asrkit.training.optimizers.optim import OptimConfig
+from asrkit.training.optimizers.schedule import ScheduleConfig
 
 
 @dataclass(kw_only=True)

@@ -9,24 +9,24 @@ from typing import Any
 
 import torch
 
-from asrkit.data.manifests import load_cuts, manifest_path
-from asrkit.data.plan import Position
-from asrkit.data.text_batches import (
+from asrkit.data.batches.plan import Position
+from asrkit.data.corpora.manifests import load_cuts, manifest_path
+from asrkit.data.text.batches import (
     TextBatch,
     TextPlan,
     text_batches,
     text_batches_once,
 )
-from asrkit.data.text_store import TextStore, open_text, store_text
+from asrkit.data.text.store import TextStore, open_text, store_text
 from asrkit.pipeline.config import Config
+from asrkit.pipeline.decode.recognizer import describe
 from asrkit.pipeline.experiment import lm_folder
 from asrkit.pipeline.lm_config import LmConfig
-from asrkit.pipeline.lm_task import LmTask, LmValidation, summarize
-from asrkit.pipeline.preparation import ensure_tokenizer
-from asrkit.pipeline.recognizer import describe
-from asrkit.pipeline.results import is_done, run_to_end
 from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
-from asrkit.pipeline.train_stage import describe_run
+from asrkit.pipeline.stages.preparation import ensure_tokenizer
+from asrkit.pipeline.stages.results import is_done, run_to_end
+from asrkit.pipeline.stages.train import describe_run
+from asrkit.pipeline.tasks.lm_task import LmTask, LmValidation, summarize
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
 from asrkit.training.length import Length

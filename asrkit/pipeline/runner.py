@@ -8,24 +8,24 @@ from typing import Any
 
 from lhotse import CutSet
 
-from asrkit.pipeline.align_stage import AlignStageConfig, run_align
-from asrkit.pipeline.average_stage import AverageStageConfig, run_average
 from asrkit.pipeline.config import Config
+from asrkit.pipeline.decode.choose_search import choose_search, last_loss
+from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.memory.auto import decide_max_duration
-from asrkit.pipeline.nbest_stage import NBestStageConfig, run_nbest
-from asrkit.pipeline.preparation import (
+from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
+from asrkit.pipeline.stage import StageConfig, TrainStageConfig
+from asrkit.pipeline.stages.align import AlignStageConfig, run_align
+from asrkit.pipeline.stages.average import AverageStageConfig, run_average
+from asrkit.pipeline.stages.nbest import NBestStageConfig, run_nbest
+from asrkit.pipeline.stages.preparation import (
     ensure_tokenizer,
     report_data,
     select_cuts,
     train_parts,
 )
-from asrkit.pipeline.results import is_done
-from asrkit.pipeline.search import choose_search, last_loss
-from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
-from asrkit.pipeline.stage import StageConfig, TrainStageConfig
-from asrkit.pipeline.stage_run import Corpus, Plain, StageRun
-from asrkit.pipeline.train_stage import build_task, run_train
-from asrkit.pipeline.view import for_stage
+from asrkit.pipeline.stages.results import is_done
+from asrkit.pipeline.stages.stage_run import Corpus, Plain, StageRun
+from asrkit.pipeline.stages.train import build_task, run_train
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
 from asrkit.utils.errors import InputError
@@ -85,7 +85,7 @@ def run_pipeline(config: Config, plain: Plain, world: World) -> None:
             write_snapshot(matters, run.folder / "config.yaml")
         logger.info("stage %s (%d of %d)", name, number, len(config.pipeline.order))
         _RUN[type(run.stage)](decide_max_duration(run))
-        world.gather(None)  # the first process has written what the next stage takes
+        world.wait()  # the first process has written what the next stage takes
 
 
 def what_matters(stage: StageConfig, plain: dict[str, Any]) -> dict[str, Any]:

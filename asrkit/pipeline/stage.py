@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from asrkit.data.augment import AugmentConfig
-from asrkit.data.chunks import ChunkConfig
+from asrkit.data.features.augment import AugmentConfig
+from asrkit.data.features.chunks import ChunkConfig
 from asrkit.losses.criterion import LossConfig
 from asrkit.models.encoder import EncoderConfig
-from asrkit.training.optim import OptimConfig
-from asrkit.training.schedule import ScheduleConfig
+from asrkit.training.optimizers.optim import OptimConfig
+from asrkit.training.optimizers.schedule import ScheduleConfig
 
 
 @dataclass(kw_only=True)

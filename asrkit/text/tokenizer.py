@@ -11,6 +11,13 @@ from asrkit.utils.files import atomic_write
 BLANK_ID = 0
 SOS_EOS_ID = 1
 UNK_ID = 2
+BOUNDARY = 0
+"""Token id at both ends of a sentence: <s> as an input, </s> as an output.
+
+It is the recognizer's blank, which no sentence holds, so that both share one numbering
+of the vocabulary: column k > 0 of every output is token k, column 0 is </s>.
+"""
+
 SPECIAL_PIECES = ["<blk>", "<sos/eos>", "<unk>"]
 TOKENS_FILE = "tokens.txt"
 

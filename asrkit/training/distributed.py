@@ -67,6 +67,10 @@ class World:
         dist.all_gather_object(values, value)
         return values
 
+    def wait(self) -> None:
+        """Go on when every process has come here: a barrier."""
+        self.gather(None)
+
     def any(self, *flags: bool) -> list[bool]:
         """Say of each flag whether it is set on any process: the same on each."""
         if self.size == 1:

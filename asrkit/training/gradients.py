@@ -9,21 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from asrkit.training.distributed import World
-from asrkit.training.out_of_memory import (
+from asrkit.training.sharding import is_sharded, local, whole
+from asrkit.training.stream import Batch, Group, ids_of
+from asrkit.training.trouble.out_of_memory import (
     does_not_fit,
     free_memory,
     is_out_of_memory,
     size_asked_for,
 )
-from asrkit.training.sharding import is_sharded, local, whole
-from asrkit.training.stream import Batch, Group, ids_of
 from asrkit.utils.loss_output import LossOutput
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Found:
+class Update:
     """What came of an update's forward and backward passes."""
 
     finite: bool
@@ -82,7 +82,7 @@ class Gradients:
         self._buffers = [t for t in state if not isinstance(t, nn.Parameter)]
         world.share(self._buffers if self.sharded else state)
 
-    def __call__(self, group: Group) -> Found:
+    def __call__(self, group: Group) -> Update:
         """Set the gradients to those of the mean loss over the batches of a group.
 
         Raises:
@@ -107,7 +107,7 @@ class Gradients:
         norm = whole(local(norm), norm).detach()
         finite = bool(torch.isfinite(norm) & torch.isfinite(loss))
         self.split_batches += int(halved)  # read last: a GPU is waited for once
-        return Found(finite, [output.loss for output in outputs], norm, stats)
+        return Update(finite, [output.loss for output in outputs], norm, stats)
 
     def _sum(self) -> None:
         """Sum the gradients over all processes; one that has none counts as 0.

@@ -9,20 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from asrkit.training.average import RunningAverage
-from asrkit.training.bad_updates import BadUpdates
-from asrkit.training.checkpoint import Checkpoints, State
+from asrkit.training.checkpoints.average import RunningAverage
+from asrkit.training.checkpoints.checkpoint import Checkpoints, State
+from asrkit.training.checkpoints.lock import FolderLock
+from asrkit.training.checkpoints.rng import continue_rng, rng_state
+from asrkit.training.checkpoints.saving import Saver, all_finite
 from asrkit.training.distributed import World
-from asrkit.training.dump import dump_update
-from asrkit.training.gradients import Found, Gradients
-from asrkit.training.interrupt import InterruptFlag
+from asrkit.training.gradients import Gradients, Update
 from asrkit.training.length import Length
-from asrkit.training.lock import FolderLock
-from asrkit.training.metrics import OwnTime, Summarize
-from asrkit.training.profile import Profile
-from asrkit.training.reporter import Reporter, Standing
-from asrkit.training.rng import continue_rng, rng_state
-from asrkit.training.saving import Saver, all_finite
+from asrkit.training.progress.metrics import OwnTime, Summarize
+from asrkit.training.progress.profile import Profile
+from asrkit.training.progress.reporter import Reporter, TrainingStatus
+from asrkit.training.progress.tensorboard import Evaluation
 from asrkit.training.sharding import (
     load_whole,
     load_whole_optimizer,
@@ -30,11 +28,13 @@ from asrkit.training.sharding import (
     whole_state,
 )
 from asrkit.training.stream import Batches, Group
-from asrkit.training.tensorboard import Evaluation
 from asrkit.training.trainer_config import TrainerConfig as TrainerConfig
-from asrkit.training.watchdog import Watchdog
+from asrkit.training.trouble.bad_updates import BadUpdates
+from asrkit.training.trouble.dump import dump_update
+from asrkit.training.trouble.interrupt import InterruptFlag
+from asrkit.training.trouble.watchdog import Watchdog
 from asrkit.utils.errors import InputError
-from asrkit.utils.moment import Moment
+from asrkit.utils.training_progress import TrainingProgress
 
 
 class Trainer:
@@ -63,7 +63,7 @@ class Trainer:
         task: nn.Module,
         optimizer: torch.optim.Optimizer,
         *,
-        factor: Callable[[Moment], float],
+        factor: Callable[[TrainingProgress], float],
         batches: Batches,
         length: Length,
         validate: Callable[[nn.Module], Evaluation],
@@ -71,7 +71,7 @@ class Trainer:
         summarize: Summarize,
         headline: list[str],
         description: Mapping[str, Any],
-        announce: Callable[[Moment], None],
+        announce: Callable[[TrainingProgress], None],
         folder: Path,
         world: World,
         config: TrainerConfig,
@@ -230,7 +230,7 @@ class Trainer:
     def step(self, group: Group) -> None:
         """Make one update, or leave it out if loss or gradient is not finite."""
         self.watchdog.begin(group)
-        moment = Moment(self.done, self.update, self.epochs)
+        moment = TrainingProgress(self.done, self.update, self.epochs)
         self.announce(moment)
         factor = self.factor(moment) * self.bad.lr_scale
         for parameters, peak in zip(
@@ -253,7 +253,7 @@ class Trainer:
         self.position, self.epochs = position.state_dict(), position.epochs
         self.watchdog.progress()
 
-    def leave_out(self, found: Found, group: Group) -> None:
+    def leave_out(self, found: Update, group: Group) -> None:
         """List an update that is not made, and keep what it was if that is wanted."""
         self.bad.bad(found, group, update=self.update, epochs=self.epochs)
         if self.bad.total <= self.config.dump_bad_updates:
@@ -263,11 +263,11 @@ class Trainer:
             )
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> TrainingStatus:
         """Where training is, to be shown."""
         rate = self.optimizer.param_groups[0]["lr"]
         counts = {**self.bad.counts, "split_batches": self.gradients.split_batches}
-        return Standing(self.done, self.epochs, self.update, rate, counts)
+        return TrainingStatus(self.done, self.epochs, self.update, rate, counts)
 
     def end_epoch(self) -> None:
         """Validate, show and save an epoch, if it is time to."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from asrkit.transducer.layout import Layout, pay_blank
-from asrkit.transducer.recursion import scan
+from asrkit.transducer.lattices.layout import Layout, pay_blank
+from asrkit.transducer.lattices.recursion import scan
 from asrkit.transducer.rules import Topology
 
 
 @dataclass(frozen=True)
-class Alignment:
+class BestPaths:
     """The most probable path of each utterance."""
 
     score: Tensor
@@ -42,7 +42,7 @@ def viterbi_align(
     token_lens: Tensor,
     *,
     topology: Topology | str = Topology.REGULAR,
-) -> Alignment:
+) -> BestPaths:
     """Find the best path; of equally good ones that with the earliest labels.
 
     Args:
@@ -73,4 +73,4 @@ def viterbi_align(
         # Column U takes what is no label.
         frames.scatter_(1, torch.where(back, row[:, None], U), frame)
     frames = frames[:, :U].masked_fill((score == -torch.inf)[:, None], -1)
-    return Alignment(score.to(blank_log_probs.dtype), frames)
+    return BestPaths(score.to(blank_log_probs.dtype), frames)

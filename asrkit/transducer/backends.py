@@ -79,8 +79,8 @@ def _triton_works(device: torch.device) -> bool:
         arcs = torch.zeros(1, 1, 1, device=device)
         one = torch.zeros(1, dtype=torch.int64, device=device)
         lattice.scan(arcs, arcs, None, one)
-        small = joiner.Joiner(arcs[0], arcs[0], arcs[0], arcs[0, 0])
-        joiner.arc_log_probs(small, joiner.Places(*[one.int()] * 3), Rules())
+        small = joiner.JoinerTensors(arcs[0], arcs[0], arcs[0], arcs[0, 0])
+        joiner.arc_log_probs(small, joiner.TileRows(*[one.int()] * 3), Rules())
     except Exception as error:  # Triton's compiler fails in many ways
         logger.warning("Triton does not work here, torch takes over: %s", error)
         return False

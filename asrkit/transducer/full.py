@@ -8,7 +8,7 @@ from torch import Tensor
 
 from asrkit.transducer.backends import Backend, resolve
 from asrkit.transducer.checks import check_lattice_input
-from asrkit.transducer.lattice import occupy
+from asrkit.transducer.lattices.lattice import occupy
 from asrkit.transducer.merged import merged_losses, next_labels
 from asrkit.transducer.peers import peer_losses
 from asrkit.transducer.rules import (

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend
-from asrkit.transducer.projected import make_problem, projected_losses
 from asrkit.transducer.rules import (
     Impossible,
     Reduction,
@@ -12,7 +11,8 @@ from asrkit.transducer.rules import (
     Topology,
     reduce_losses,
 )
-from asrkit.transducer.tiles import Budget, tile_cells
+from asrkit.transducer.tiled.projected import make_problem, projected_losses
+from asrkit.transducer.tiled.tiles import Budget, tile_cells
 
 # Logits that are kept between the passes instead of computed twice.
 _KEEP = {"cpu": 32 * 2**20, "cuda": 0}  # bytes

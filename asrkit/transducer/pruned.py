@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend, resolve
-from asrkit.transducer.band import occupy_band
 from asrkit.transducer.checks import check_lattice_input
+from asrkit.transducer.lattices.band import occupy_band
 from asrkit.transducer.merged import merged_losses, next_labels
 from asrkit.transducer.rules import (
     Impossible,

@@ -7,7 +7,6 @@ sample-wise computation", ICASSP 2023 (arXiv 2211.16270).
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend
-from asrkit.transducer.projected import make_problem, projected_losses
 from asrkit.transducer.rules import (
     Impossible,
     Reduction,
@@ -15,7 +14,8 @@ from asrkit.transducer.rules import (
     Topology,
     reduce_losses,
 )
-from asrkit.transducer.tiles import Budget, tile_cells
+from asrkit.transducer.tiled.projected import make_problem, projected_losses
+from asrkit.transducer.tiled.tiles import Budget, tile_cells
 
 MAX_CELLS = 2**14
 

@@ -5,7 +5,6 @@ from torch import Tensor
 
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.fused import choose_budget
-from asrkit.transducer.projected import make_problem, projected_losses
 from asrkit.transducer.rules import (
     Impossible,
     Reduction,
@@ -14,6 +13,7 @@ from asrkit.transducer.rules import (
     reduce_losses,
 )
 from asrkit.transducer.sampling import Vocabulary
+from asrkit.transducer.tiled.projected import make_problem, projected_losses
 
 
 def sampled_loss(

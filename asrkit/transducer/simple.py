@@ -9,7 +9,7 @@ from torch import Tensor
 
 from asrkit.transducer.backends import Backend, resolve
 from asrkit.transducer.checks import check_lattice_input
-from asrkit.transducer.lattice import lattice
+from asrkit.transducer.lattices.lattice import lattice
 from asrkit.transducer.merged import next_labels
 from asrkit.transducer.rules import (
     Impossible,

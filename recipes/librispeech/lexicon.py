@@ -4,11 +4,11 @@
 import argparse
 from pathlib import Path
 
-from asrkit.cli import make_lexicon
+from asrkit.cli.data import make_lexicon
 from asrkit.cli.main import run
-from asrkit.data.download import CORPORA, download_lexicon
-from asrkit.data.librispeech import kind_of
-from asrkit.data.manifests import list_parts
+from asrkit.data.corpora.download import CORPORA, download_lexicon
+from asrkit.data.corpora.librispeech import kind_of
+from asrkit.data.corpora.manifests import list_parts
 
 
 def main(argv: list[str] | None = None) -> int:

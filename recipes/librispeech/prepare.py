@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from asrkit.cli.main import run
-from asrkit.data.demo_corpus import synthesize
-from asrkit.data.download import CORPORA, download_corpus, download_lm_text
-from asrkit.data.librispeech import KINDS, find_parts, kind_of, prepare_part
-from asrkit.data.manifests import list_parts, manifest_path, write_part
+from asrkit.data.corpora.download import CORPORA, download_corpus, download_lm_text
+from asrkit.data.corpora.librispeech import KINDS, find_parts, kind_of, prepare_part
+from asrkit.data.corpora.manifests import list_parts, manifest_path, write_part
+from asrkit.data.synthesis.corpus import synthesize
 from asrkit.utils.files import atomic_write
 
 NAMES = ["demo", *CORPORA]

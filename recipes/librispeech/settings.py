@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from asrkit.cli.main import run
-from asrkit.data.manifests import list_parts, load_cuts
+from asrkit.data.corpora.manifests import list_parts, load_cuts
 from asrkit.utils.errors import InputError
 
 PARTS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.integration.conftest import ROOT, SETTINGS
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["asrkit.cli.train", "torch.utils.tensorboard"])
+_FORKS.set_forkserver_preload(["asrkit.cli.training.train", "torch.utils.tensorboard"])
 
 
 def start(manifests, exp_dir, *arguments):
@@ -36,7 +36,7 @@ def _train(argv, log):
     for stream in (1, 2):
         os.dup2(file, stream)
     from asrkit.cli.main import run
-    from asrkit.cli.train import main
+    from asrkit.cli.training.train import main
 
     sys.argv = argv
     run(main)

@@ -12,16 +12,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from asrkit.data.batch import Batch
-from asrkit.data.spec_augment import SpecAugmentConfig
+from asrkit.data.batches.batch import Batch
+from asrkit.data.features.spec_augment import SpecAugmentConfig
 from asrkit.losses.full import FullLossConfig
-from asrkit.training.average import RunningAverage
+from asrkit.training.checkpoints.average import RunningAverage
+from asrkit.training.checkpoints.saving import all_finite, host_copy
 from asrkit.training.distributed import World, join_world
 from asrkit.training.gradients import Gradients
-from asrkit.training.muon import MuonConfig
-from asrkit.training.optim import AdamWConfig, NAdamConfig, RAdamConfig
-from asrkit.training.saving import all_finite, host_copy
-from asrkit.training.scaled_adam import ScaledAdamConfig
+from asrkit.training.optimizers.muon import MuonConfig
+from asrkit.training.optimizers.optim import AdamWConfig, NAdamConfig, RAdamConfig
+from asrkit.training.optimizers.scaled_adam import ScaledAdamConfig
 from asrkit.training.sharding import (
     load_whole,
     load_whole_optimizer,
@@ -29,7 +29,7 @@ from asrkit.training.sharding import (
     whole_state,
 )
 from asrkit.utils.files import atomic_write
-from tests.unit.pipeline.test_task import make_task
+from tests.unit.pipeline.tasks.test_asr_task import make_task
 
 OPTIMIZERS = {
     "adamw": AdamWConfig, "nadam": NAdamConfig, "radam": RAdamConfig,
@@ -131,7 +131,7 @@ def train(world: World, optimizer, updates, kinds, out):
             state = run.state()
             if world.is_main:
                 torch.save(state, out.with_suffix(".half"))
-            world.gather(None)
+            world.wait()
             run = Run(world, optimizer, kinds)
             run.update(99)  # so that there is something to overwrite
             run.restore(torch.load(out.with_suffix(".half"), weights_only=True))

@@ -11,7 +11,7 @@ import soundfile
 import torch
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 
-from asrkit.cli.plan import first_training
+from asrkit.cli.training.plan_memory import first_training
 from asrkit.pipeline.memory.auto import make_planner
 from asrkit.pipeline.memory.passes import Passes
 from asrkit.pipeline.memory.shapes import read_utterances
@@ -132,7 +132,7 @@ def test_too_little_memory_is_one_clear_message(manifests, tmp_path):
 
 def test_the_plan_compares_losses_and_takes_one(manifests):
     done = run(
-        "scripts/plan.py", f"data.manifests={manifests}", *MODEL, *SMALL,
+        "scripts/plan_memory.py", f"data.manifests={manifests}", *MODEL, *SMALL,
         "data.memory_gb=1.0",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

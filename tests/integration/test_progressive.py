@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from asrkit.data.rows import read_rows
+from asrkit.data.attached.rows import read_rows
 from tests.integration.conftest import train, train_and_kill
 
 pytestmark = pytest.mark.slow

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from asrkit.config import from_plain
-from asrkit.pipeline.lm import load_lm
+from asrkit.pipeline.decode.lm import load_lm
 from asrkit.text.load import tokenizer_from_files
 from tests.integration.conftest import run
 

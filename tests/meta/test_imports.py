@@ -58,9 +58,12 @@ def test_optional_packages_are_imported_where_they_are_used():
 
 
 def test_kernels_are_imported_where_they_are_used():
-    inside = "asrkit.transducer.kernels"
+    # The tiles that call kernels are imported late, too.
+    tiles = KERNELS.parent / "tiled" / "triton_tiles.py"
+    inside = ("asrkit.transducer.kernels", "asrkit.transducer.tiled.triton_tiles")
+    assert tiles.is_file()
     for path in sorted((ROOT / "asrkit").rglob("*.py")):
-        if KERNELS in path.parents:
+        if KERNELS in path.parents or path == tiles:
             continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asrkit.transducer.full import transducer_loss
-from asrkit.transducer.lattice import lattice
+from asrkit.transducer.lattices.lattice import lattice
 from tests.numerics.lattices import TOPOLOGIES, path_scores, ragged
 
 OPTIONS = [{}, {"delay_penalty": 0.1}, {"hat": True}, {"blank_id": 2}]

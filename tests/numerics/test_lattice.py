@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from asrkit.transducer.align import viterbi_align
-from asrkit.transducer.lattice import lattice
+from asrkit.transducer.lattices.lattice import lattice
 from asrkit.transducer.rules import Topology
 from tests.numerics.lattices import TOPOLOGIES, path_scores, ragged
 

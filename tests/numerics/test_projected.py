@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from asrkit.transducer import tiles
 from asrkit.transducer.full import transducer_loss
 from asrkit.transducer.fused import fused_loss
 from asrkit.transducer.sample_wise import sample_wise_loss
 from asrkit.transducer.sampled import sampled_loss
 from asrkit.transducer.sampling import sample_vocabulary
+from asrkit.transducer.tiled import tiles
 from tests.numerics.lattices import TOPOLOGIES, join, projections
 
 OPTIONS = [{}, {"delay_penalty": 0.1}, {"hat": True}, {"fastemit": 0.3}]

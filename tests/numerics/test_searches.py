@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from asrkit.decoding.beam_search import BeamSearch
-from asrkit.decoding.biasing import PhraseBoost
 from asrkit.decoding.ctc_beam import CtcBeamSearch
 from asrkit.decoding.ctc_greedy import CtcGreedySearch
-from asrkit.decoding.fusion import Fusion, Scorer
+from asrkit.decoding.fusion.biasing import PhraseBoost
+from asrkit.decoding.fusion.fusion import Fusion, Scorer
+from asrkit.decoding.fusion.internal_lm import InternalLm
 from asrkit.decoding.greedy import GreedySearch
-from asrkit.decoding.internal_lm import InternalLm
 from asrkit.decoding.modified_beam_search import ModifiedBeamSearch
 from tests.numerics.search_reference import (
     ctc_texts,

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from asrkit.transducer.fused import fused_loss
-from asrkit.transducer.lattice import lattice
+from asrkit.transducer.lattices.lattice import lattice
 from asrkit.transducer.pruned import prune_ranges, pruned_loss
 from asrkit.transducer.sample_wise import sample_wise_loss
-from asrkit.transducer.tiles import Budget
+from asrkit.transducer.tiled.tiles import Budget
 from tests.numerics.lattices import TOPOLOGIES, projections, ragged
 
 DEVICE = os.environ["ASRKIT_TRITON_DEVICE"]
@@ -154,12 +154,16 @@ def test_logits_of_minus_infinity(finite, hat):
 
 
 def test_tanh_is_as_precise_as_torch():
-    from asrkit.transducer.kernels.joiner import Joiner, Places, evaluate_hidden
+    from asrkit.transducer.kernels.joiner import (
+        JoinerTensors,
+        TileRows,
+        evaluate_hidden,
+    )
 
     x = torch.cat([10.0 ** torch.linspace(-30, 1.5, 200), torch.linspace(0, 1, 312)])
     enc = torch.stack([x, -x]).to(DEVICE)
     bias = torch.zeros(1, device=DEVICE)
     rows = torch.tensor([0, 1], dtype=torch.int32, device=DEVICE)
-    joiner = Joiner(enc, torch.zeros_like(enc), torch.ones_like(enc[:1]), bias)
-    found = evaluate_hidden(joiner, Places(rows, rows, rows))
+    joiner = JoinerTensors(enc, torch.zeros_like(enc), torch.ones_like(enc[:1]), bias)
+    found = evaluate_hidden(joiner, TileRows(rows, rows, rows))
     torch.testing.assert_close(found.double(), enc.double().tanh(), rtol=1e-6, atol=0.0)

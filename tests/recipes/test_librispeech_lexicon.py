@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from lhotse import CutSet, MonoCut, SupervisionSegment
 
-from asrkit.data import download
-from asrkit.data.manifests import write_manifests
+from asrkit.data.corpora import download
+from asrkit.data.corpora.manifests import write_manifests
 
 SCRIPT = Path(__file__).parents[2] / "recipes" / "librispeech" / "lexicon.py"
 spec = importlib.util.spec_from_file_location("librispeech_lexicon", SCRIPT)

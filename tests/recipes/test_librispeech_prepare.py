@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asrkit.data.manifests import list_parts, load_cuts, manifest_path
+from asrkit.data.corpora.manifests import list_parts, load_cuts, manifest_path
 from asrkit.utils.errors import InputError
 
 SCRIPT = Path(__file__).parents[2] / "recipes" / "librispeech" / "prepare.py"

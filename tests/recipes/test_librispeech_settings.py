@@ -9,7 +9,7 @@ import pytest
 from lhotse import CutSet
 from lhotse.testing.dummies import dummy_cut, dummy_supervision
 
-from asrkit.data.manifests import write_manifests
+from asrkit.data.corpora.manifests import write_manifests
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "librispeech"
 

@@ -11,10 +11,10 @@ from asrkit.cli.hydra_errors import explain
 from asrkit.cli.overrides import apply_overrides
 from asrkit.config import COMPONENTS, from_plain, register, to_plain
 from asrkit.pipeline.config import Config
+from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.snapshot import differences
-from asrkit.pipeline.view import for_stage
 from asrkit.utils.errors import InputError
-from asrkit.utils.moment import Moment
+from asrkit.utils.training_progress import TrainingProgress
 
 ROOT = Path(__file__).resolve().parents[2]
 GROUPS = {
@@ -72,7 +72,7 @@ def test_the_zhou2022_stages_have_the_published_learning_rates():
     stages = {name: for_stage(config, name) for name in config.pipeline.training()}
     rates = {
         name: [
-            stage.optim.lr * stage.schedule.factor(Moment(share))
+            stage.optim.lr * stage.schedule.factor(TrainingProgress(share))
             for share in (0.0, 0.45, 0.9, 1.0)
         ]
         for name, stage in stages.items()
@@ -93,12 +93,14 @@ def test_pruned_librispeech_has_the_published_setting():
     optimizer.load_state_dict(optimizer.state_dict())
     # After 10 of 50 epochs at three speeds each, and 8640 updates.
     decay = (1 + (8640 / 7500) ** 2) * (1 + (10 / 3.5) ** 2)
-    factor = stage.schedule.factor(Moment(0.2, 8640, 30.0))
+    factor = stage.schedule.factor(TrainingProgress(0.2, 8640, 30.0))
     assert optimizer.param_groups[0]["lr"] * factor == pytest.approx(
         0.045 * decay**-0.25
     )
     criterion = stage.loss.build(model).criteria["transducer"]
-    scales = [criterion.scales.at(Moment(0.0, n)) for n in (0, 1000, 2000, 9000)]
+    scales = [
+        criterion.scales.at(TrainingProgress(0.0, n)) for n in (0, 1000, 2000, 9000)
+    ]
     assert scales == [(1.0, 0.1), (0.75, 0.55), (0.5, 1.0), (0.5, 1.0)]
     assert from_plain(to_plain(config)) == config
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from asrkit.decoding.scoring.score import GAP, Alignment, Score
+from asrkit.decoding.scoring.score import GAP, Score, WordAlignment
 
 _UNKNOWN = "unknown"
 
@@ -81,7 +81,7 @@ def group_by(score: Score, aspect: Aspect) -> list[Group]:
     are no groups if none is known.
     """
     names = [*_names(aspect, score.alignments), _UNKNOWN]
-    groups: dict[str, list[Alignment]] = {name: [] for name in names}
+    groups: dict[str, list[WordAlignment]] = {name: [] for name in names}
     for one in score.alignments:
         groups[_name(one, aspect)].append(one)
     if len(groups[_UNKNOWN]) == score.utterances:
@@ -89,7 +89,7 @@ def group_by(score: Score, aspect: Aspect) -> list[Group]:
     return [_sum(name, members) for name, members in groups.items() if members]
 
 
-def count_pairs(alignments: Iterable[Alignment]) -> Counter[tuple[str, str]]:
+def count_pairs(alignments: Iterable[WordAlignment]) -> Counter[tuple[str, str]]:
     """Count the aligned (reference, hypothesis) words, the right ones too."""
     return Counter(pair for one in alignments for pair in one.pairs)
 
@@ -107,7 +107,7 @@ def word_errors(pairs: Counter[tuple[str, str]]) -> WordErrors:
     return errors
 
 
-def _sum(name: str, members: Sequence[Alignment]) -> Group:
+def _sum(name: str, members: Sequence[WordAlignment]) -> Group:
     return Group(
         name=name,
         utterances=len(members),
@@ -118,13 +118,13 @@ def _sum(name: str, members: Sequence[Alignment]) -> Group:
     )
 
 
-def _names(aspect: Aspect, alignments: Iterable[Alignment]) -> list[str]:
+def _names(aspect: Aspect, alignments: Iterable[WordAlignment]) -> list[str]:
     if aspect is Aspect.SPEAKER:
         return sorted({one.speaker for one in alignments if one.speaker is not None})
     return _BUCKETS[aspect][1]
 
 
-def _name(one: Alignment, aspect: Aspect) -> str:
+def _name(one: WordAlignment, aspect: Aspect) -> str:
     """Return the name of the group that an utterance is in."""
     if aspect is Aspect.SPEAKER:
         return _UNKNOWN if one.speaker is None else one.speaker
@@ -135,7 +135,7 @@ def _name(one: Alignment, aspect: Aspect) -> str:
     return names[bisect_right(edges, value)]
 
 
-def _measure(one: Alignment, aspect: Aspect) -> float | None:
+def _measure(one: WordAlignment, aspect: Aspect) -> float | None:
     if aspect is Aspect.WORDS:
         return one.words
     if not one.duration:

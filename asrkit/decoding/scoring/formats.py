@@ -15,7 +15,7 @@ _RECOGS_LINE = re.compile(r"(?P<id>.+):\t(?P<side>ref|hyp)=(?P<words>\[.*\])")
 _TRN_LINE = re.compile(r"(?P<words>.*)\((?P<id>[^()]+)\)\s*")
 
 
-class Format(str, Enum):
+class ScoringFormat(str, Enum):
     """How a decoded set is written down."""
 
     RECOGS = "recogs"
@@ -30,7 +30,7 @@ class Format(str, Enum):
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoredLine:
     """What one line says of an utterance."""
 
     id: str
@@ -42,18 +42,18 @@ class Row:
     duration: float | None = None
 
 
-def tell_format(path: Path, line: str) -> Format:
+def tell_format(path: Path, line: str) -> ScoringFormat:
     """Tell a file's format by its name or its first line."""
     if path.suffix == ".trn":
-        return Format.TRN
+        return ScoringFormat.TRN
     if line.lstrip().startswith("{"):
-        return Format.JSONL
+        return ScoringFormat.JSONL
     if _RECOGS_LINE.fullmatch(line) or path.name.startswith("recogs"):
-        return Format.RECOGS
-    return Format.TEXT
+        return ScoringFormat.RECOGS
+    return ScoringFormat.TEXT
 
 
-def parse_line(line: str, format: Format, where: str) -> Row | None:
+def parse_line(line: str, format: ScoringFormat, where: str) -> ScoredLine | None:
     """Return what a line says; None for a comment.
 
     Args:
@@ -82,7 +82,7 @@ def parse_seconds(value: Any, where: str) -> float:
     return seconds
 
 
-def _recogs_row(line: str, where: str) -> Row:
+def _recogs_row(line: str, where: str) -> ScoredLine:
     match = _RECOGS_LINE.fullmatch(line)
     if match is None:
         raise InputError(
@@ -99,25 +99,25 @@ def _recogs_row(line: str, where: str) -> Row:
             f"{where}: {match['words'][:60]!r} is not a list of words"
         ) from error
     if match["side"] == "ref":
-        return Row(match["id"], ref=words)
-    return Row(match["id"], hyp=words)
+        return ScoredLine(match["id"], ref=words)
+    return ScoredLine(match["id"], hyp=words)
 
 
-def _trn_row(line: str, where: str) -> Row | None:
+def _trn_row(line: str, where: str) -> ScoredLine | None:
     if line.startswith(";;"):  # sclite's comments
         return None
     match = _TRN_LINE.fullmatch(line)
     if match is None:
         raise InputError(f"{where}: expected `WORD WORD (id)`, found {line[:60]!r}")
-    return Row(match["id"], text=match["words"].split())
+    return ScoredLine(match["id"], text=match["words"].split())
 
 
-def _text_row(line: str, where: str) -> Row:
+def _text_row(line: str, where: str) -> ScoredLine:
     id_, *words = line.split()
-    return Row(id_, text=words)
+    return ScoredLine(id_, text=words)
 
 
-def _json_row(line: str, where: str) -> Row:
+def _json_row(line: str, where: str) -> ScoredLine:
     try:
         fields = json.loads(line)
         json.dumps(fields, ensure_ascii=False).encode()  # "\ud800" is no character
@@ -136,7 +136,7 @@ def _json_row(line: str, where: str) -> Row:
     if ref is hyp is text is None:
         raise InputError(f'{where}: expected "ref", "hyp" or "text" in {line[:60]!r}')
     speaker, duration = fields.get("speaker"), fields.get("duration")
-    return Row(
+    return ScoredLine(
         str(id_),
         ref=ref,
         hyp=hyp,
@@ -159,9 +159,9 @@ def _json_words(fields: dict[str, Any], name: str, where: str) -> list[str] | No
     )
 
 
-_PARSERS: dict[Format, Callable[[str, str], Row | None]] = {
-    Format.RECOGS: _recogs_row,
-    Format.TRN: _trn_row,
-    Format.JSONL: _json_row,
-    Format.TEXT: _text_row,
+_PARSERS: dict[ScoringFormat, Callable[[str, str], ScoredLine | None]] = {
+    ScoringFormat.RECOGS: _recogs_row,
+    ScoringFormat.TRN: _trn_row,
+    ScoringFormat.JSONL: _json_row,
+    ScoringFormat.TEXT: _text_row,
 }

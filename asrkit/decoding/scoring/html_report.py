@@ -19,7 +19,7 @@ from asrkit.decoding.scoring.breakdown import (
     group_by,
     word_errors,
 )
-from asrkit.decoding.scoring.score import GAP, Alignment, Score
+from asrkit.decoding.scoring.score import GAP, Score, WordAlignment
 from asrkit.decoding.scoring.significance import compare
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
@@ -162,7 +162,7 @@ def _with_same_facts(a: Score, b: Score) -> list[Score]:
     ]
 
 
-def _with_facts(one: Alignment, other: Alignment) -> Alignment:
+def _with_facts(one: WordAlignment, other: WordAlignment) -> WordAlignment:
     return replace(
         one,
         speaker=other.speaker if one.speaker is None else one.speaker,
@@ -208,7 +208,7 @@ def _most(kind: str, systems: Sequence[WordErrors]) -> list[list[Any]]:
     return sorted(rows, key=lambda row: (-max(row[2:]), row[:2]))
 
 
-def _speakers(alignments: Sequence[Alignment]) -> dict[str, Any] | None:
+def _speakers(alignments: Sequence[WordAlignment]) -> dict[str, Any] | None:
     """Return the speakers' names and each utterance's place among them, -1 for none."""
     names = sorted({one.speaker for one in alignments if one.speaker is not None})
     if not names:
@@ -217,7 +217,7 @@ def _speakers(alignments: Sequence[Alignment]) -> dict[str, Any] | None:
     return {"names": names, "of": [place.get(one.speaker, -1) for one in alignments]}
 
 
-def _durations(alignments: Sequence[Alignment]) -> list[float | None] | None:
+def _durations(alignments: Sequence[WordAlignment]) -> list[float | None] | None:
     if all(one.duration is None for one in alignments):
         return None
     return [
@@ -225,11 +225,11 @@ def _durations(alignments: Sequence[Alignment]) -> list[float | None] | None:
     ]
 
 
-def _reference(alignment: Alignment) -> str:
+def _reference(alignment: WordAlignment) -> str:
     return " ".join(_joinable(ref) for ref, _ in alignment.pairs if ref != GAP)
 
 
-def _edits(alignment: Alignment) -> list[int | str]:
+def _edits(alignment: WordAlignment) -> list[int | str]:
     """Return where the hypothesis differs, as places and words by turns.
 
     At place p >= 0, reference word p became the word that follows or, if that is "",

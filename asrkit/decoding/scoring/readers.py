@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from asrkit.decoding.scoring.formats import (
-    Format,
-    Row,
+    ScoredLine,
+    ScoringFormat,
     parse_line,
     parse_seconds,
     tell_format,
@@ -41,7 +41,7 @@ def read_decode(
     path: Path,
     reference: Path | None = None,
     *,
-    format: Format | None = None,
+    format: ScoringFormat | None = None,
     missing_as_empty: bool = False,
 ) -> list[Hypothesis]:
     """Read the hypotheses of a set with their references.
@@ -106,7 +106,7 @@ def with_durations(hypotheses: list[Hypothesis], path: Path) -> list[Hypothesis]
     ]
 
 
-def _read(path: Path, format: Format | None) -> _Sides:
+def _read(path: Path, format: ScoringFormat | None) -> _Sides:
     lines = _lines(path)
     format = format or tell_format(path, lines[0][1])
     sides = _Sides()
@@ -117,7 +117,7 @@ def _read(path: Path, format: Format | None) -> _Sides:
     return sides
 
 
-def _add(sides: _Sides, row: Row, where: str) -> None:
+def _add(sides: _Sides, row: ScoredLine, where: str) -> None:
     for column, words in (
         (sides.ref, row.ref), (sides.hyp, row.hyp), (sides.text, row.text),
     ):  # fmt: skip

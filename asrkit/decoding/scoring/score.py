@@ -33,7 +33,7 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
-class Alignment:
+class WordAlignment:
     """One utterance's aligned words and the errors among them."""
 
     id: str
@@ -76,7 +76,7 @@ class Score:
     utterances: int
     empty: int
     """Utterances with an empty hypothesis."""
-    alignments: list[Alignment]
+    alignments: list[WordAlignment]
     """One entry an utterance, sorted by id."""
 
 
@@ -140,14 +140,14 @@ def _check(ordered: Sequence[Hypothesis]) -> None:
         )
 
 
-def _align(one: Hypothesis) -> Alignment:
+def _align(one: Hypothesis) -> WordAlignment:
     if one.ref == one.hyp:  # most are, and need no search
         pairs = list(zip(one.ref, one.hyp, strict=True))
     else:
         pairs = kaldialign.align(one.ref, one.hyp, GAP)
     ins = sum(ref == GAP for ref, _ in pairs)
     dels = sum(hyp == GAP for _, hyp in pairs)
-    return Alignment(
+    return WordAlignment(
         id=one.id,
         pairs=pairs,
         words=len(one.ref),

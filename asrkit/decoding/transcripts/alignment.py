@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from asrkit.decoding.search import Found
+from asrkit.decoding.search import Hypothesis
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.align import viterbi_align
 from asrkit.transducer.arcs import arc_log_probs
@@ -28,7 +28,7 @@ def align_by_transducer(
     token_lens: Tensor,
     *,
     rules: Rules,
-) -> list[Found | None]:
+) -> list[Hypothesis | None]:
     """Find the best path through each utterance's transducer lattice.
 
     Two numbers are kept of a cell (t, u), the (B, T, U + 1, V) logits never are.
@@ -81,7 +81,7 @@ def align_by_ctc(
     enc_lens: Tensor,
     tokens: Tensor,
     token_lens: Tensor,
-) -> list[Found | None]:
+) -> list[Hypothesis | None]:
     """Find the best path of the CTC head.
 
     A label's frame is the first that it covers, its probability the largest in those.
@@ -158,12 +158,12 @@ def _collect(
     frames: Tensor,
     probabilities: Tensor,
     scores: Tensor,
-) -> list[Found | None]:
+) -> list[Hypothesis | None]:
     """Take a batch apart; frames and probabilities are (B, U) or wider."""
     columns = (possible, tokens, token_lens, frames, probabilities, scores)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [
-        Found(labels[:count], frames[:count], confidences[:count], score)
+        Hypothesis(labels[:count], frames[:count], confidences[:count], score)
         if has_path
         else None
         for has_path, labels, count, frames, confidences, score in rows

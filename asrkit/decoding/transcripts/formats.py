@@ -12,7 +12,7 @@ from asrkit.decoding.transcripts.words import Word
 
 
 @dataclass(frozen=True)
-class Format:
+class TranscriptFormat:
     """A format of files."""
 
     write: Callable[[Sequence[Transcript]], str]
@@ -77,10 +77,10 @@ def _plain(transcript: Transcript) -> dict[str, Any]:
 
 
 FORMATS = {
-    "text": Format(to_text, ".txt"),
-    "json": Format(to_json, ".json"),
-    "ctm": Format(to_ctm, ".ctm"),
-    "srt": Format(to_srt, ".srt", one_each=True),
-    "textgrid": Format(to_textgrid, ".TextGrid", one_each=True),
+    "text": TranscriptFormat(to_text, ".txt"),
+    "json": TranscriptFormat(to_json, ".json"),
+    "ctm": TranscriptFormat(to_ctm, ".ctm"),
+    "srt": TranscriptFormat(to_srt, ".srt", one_each=True),
+    "textgrid": TranscriptFormat(to_textgrid, ".TextGrid", one_each=True),
 }
 """By the name that users choose it by."""

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.pipeline.memory.heap import steady_heap
+from asrkit.pipeline.memory.largest_batch import largest
 from asrkit.pipeline.memory.model import Costs
 from asrkit.pipeline.memory.passes import Passes
 from asrkit.pipeline.memory.planner import Planner
 from asrkit.pipeline.memory.room import find_room
-from asrkit.pipeline.memory.search import largest
 from asrkit.pipeline.memory.shapes import Utterances, read_utterances
 from asrkit.pipeline.snapshot import differences
 from asrkit.pipeline.stage import TrainStageConfig
-from asrkit.pipeline.stage_run import StageRun
+from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 

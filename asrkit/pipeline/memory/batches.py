@@ -2,14 +2,14 @@
 
 import torch
 
-from asrkit.data.batch import Batch, pad
-from asrkit.data.features import num_frames
-from asrkit.data.nbest import NBestLists, make_lists
+from asrkit.data.batches.batch import Batch, pad
+from asrkit.data.batches.nbest import NBestLists, make_lists
+from asrkit.data.features.fbank import num_frames
 from asrkit.losses.mbr import MbrLossConfig
 from asrkit.losses.mwer import MwerLossConfig
 from asrkit.pipeline.memory.shapes import Shape
-from asrkit.pipeline.stage_run import StageRun
-from asrkit.pipeline.train_stage import train_config
+from asrkit.pipeline.stages.stage_run import StageRun
+from asrkit.pipeline.stages.train import train_config
 
 _LISTED = 4  # hypotheses of lists that were made before
 

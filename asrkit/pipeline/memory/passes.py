@@ -23,13 +23,13 @@ from asrkit.losses.sampled import SampledLossConfig
 from asrkit.pipeline.memory.batches import make_batch
 from asrkit.pipeline.memory.heap import steady_heap
 from asrkit.pipeline.memory.shapes import Shape
-from asrkit.pipeline.stage_run import Corpus, StageRun
-from asrkit.pipeline.train_stage import build_task
-from asrkit.training.average import RunningAverage
+from asrkit.pipeline.stages.stage_run import Corpus, StageRun
+from asrkit.pipeline.stages.train import build_task
+from asrkit.training.checkpoints.average import RunningAverage
+from asrkit.training.checkpoints.saving import host_copy
 from asrkit.training.distributed import World
-from asrkit.training.saving import host_copy
 from asrkit.utils.memory import PeakMemory
-from asrkit.utils.moment import Moment
+from asrkit.utils.training_progress import TrainingProgress
 
 
 class Passes:
@@ -141,18 +141,18 @@ class _Updates:
         """Make an update; return what `Passes.update` does."""
         start = time.monotonic()
         try:
-            self.update(shape, Moment())
+            self.update(shape, TrainingProgress())
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             seconds = time.monotonic() - start
             if isinstance(self.run.config.loss, SampledLossConfig):
                 # At its end training changes to the whole vocabulary.
-                self.update(shape, Moment(share=1.0))
+                self.update(shape, TrainingProgress(share=1.0))
         except torch.OutOfMemoryError:
             return float("inf"), 0.0
         return self.memory.read() * 2**20, seconds
 
-    def update(self, shape: Shape, moment: Moment) -> None:
+    def update(self, shape: Shape, moment: TrainingProgress) -> None:
         """Make one."""
         self.task.criterion.announce(moment)
         # A second batch finds the first one's gradients in memory, a third no more.

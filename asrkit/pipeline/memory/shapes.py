@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from asrkit.data.loader import DataConfig
-from asrkit.pipeline.preparation import encoder_frames
-from asrkit.pipeline.stage_run import StageRun
+from asrkit.data.batches.loader import DataConfig
+from asrkit.pipeline.stages.preparation import encoder_frames
+from asrkit.pipeline.stages.stage_run import StageRun
 
 _EPOCHS = 10  # are looked at, or fewer, if they have
 _BATCHES = 2000

@@ -11,12 +11,12 @@ from asrkit.losses.pruned import PrunedLossConfig
 from asrkit.losses.sample_wise import SampleWiseLossConfig
 from asrkit.losses.sampled import SampledLossConfig
 from asrkit.pipeline.memory.auto import make_planner
+from asrkit.pipeline.memory.largest_batch import longest_useful, rounded
 from asrkit.pipeline.memory.passes import Passes
 from asrkit.pipeline.memory.planner import Planner
 from asrkit.pipeline.memory.room import Room
-from asrkit.pipeline.memory.search import longest_useful, rounded
 from asrkit.pipeline.memory.shapes import Utterances
-from asrkit.pipeline.stage_run import StageRun
+from asrkit.pipeline.stages.stage_run import StageRun
 
 _LOSSES: dict[str, type[LossConfig]] = {
     "fused": FusedLossConfig,
@@ -35,7 +35,7 @@ _AS_LARGE, _AS_FAST = 0.8, 0.9  # shares that count as no difference
 
 
 @dataclass(frozen=True)
-class Row:
+class LossRow:
     """A loss."""
 
     name: str
@@ -52,11 +52,11 @@ class Table:
     """Losses by batch seconds."""
 
     columns: list[float]
-    rows: list[Row]
+    rows: list[LossRow]
     room: Room
 
     @property
-    def choice(self) -> Row | None:
+    def choice(self) -> LossRow | None:
         """The loss to take: of those with the largest batches, the fastest."""
         rows = [row for row in self.rows if row.name != "ctc"]  # decodes worse
         most = max((row.longest or 0.0 for row in rows), default=0.0)
@@ -120,13 +120,13 @@ def measure(planner: Planner, room: Room, most: float, name: str) -> None:
 
 def predict(
     name: str, planner: Planner, room: Room, columns: Sequence[float], most: float
-) -> Row:
+) -> LossRow:
     """Predict the rest from what has been measured."""
     if not planner.measured:  # the system has ended the least of it
-        return Row(name, [float("inf")] * len(columns), None, 0.0)
+        return LossRow(name, [float("inf")] * len(columns), None, 0.0)
     predicted = [room.held + planner.predict(column) for column in columns]
     least = planner.utterances.longest
     longest = None
     if planner.predict(least) <= room.bytes:
         longest = rounded(planner.fitting(room.bytes, least, most))
-    return Row(name, predicted, longest, planner.speed)
+    return LossRow(name, predicted, longest, planner.speed)

@@ -20,7 +20,7 @@ _INTERPRETED = tl.constexpr(os.environ.get("TRITON_INTERPRET") == "1")
 
 
 @dataclass(frozen=True)
-class Joiner:
+class JoinerTensors:
     """The projections and the output layer."""
 
     enc: Tensor
@@ -34,19 +34,19 @@ class Joiner:
 
 
 @dataclass(frozen=True)
-class Places:
+class TileRows:
     """Where a tile's n cells take their rows from, int32."""
 
     enc: Tensor
-    """Row of `Joiner.enc`, (n,)."""
+    """Row of `JoinerTensors.enc`, (n,)."""
     pred: Tensor
-    """Row of `Joiner.pred`, (n,)."""
+    """Row of `JoinerTensors.pred`, (n,)."""
     index: Tensor
     """Id of the next label, (n,)."""
 
 
 def arc_log_probs(
-    joiner: Joiner, places: Places, rules: Rules
+    joiner: JoinerTensors, places: TileRows, rules: Rules
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return what `arcs.arc_log_probs` returns, (n,), float32; keep no logits."""
     (V, J), n = joiner.weight.shape, len(places.index)
@@ -62,7 +62,7 @@ def arc_log_probs(
     return blank, label, normalizer
 
 
-def evaluate_hidden(joiner: Joiner, places: Places) -> Tensor:
+def evaluate_hidden(joiner: JoinerTensors, places: TileRows) -> Tensor:
     """Return tanh(enc_proj + pred_proj), (n, J), in the type of operands."""
     n, J = len(places.index), joiner.weight.shape[1]
     hidden = joiner.weight.new_empty((n, J))
@@ -75,14 +75,18 @@ def evaluate_hidden(joiner: Joiner, places: Places) -> Tensor:
 
 
 def logit_gradient(
-    joiner: Joiner, hidden: Tensor, index: Tensor, rows: list[Tensor], rules: Rules
+    joiner: JoinerTensors,
+    hidden: Tensor,
+    index: Tensor,
+    rows: list[Tensor],
+    rules: Rules,
 ) -> Tensor:
     """Return what `arcs.logit_gradient` writes, (n, V), in the type of operands.
 
     Args:
         joiner: The output layer.
         hidden: Of `evaluate_hidden`, (n, J).
-        index: Of `Places`, (n,).
+        index: Of `TileRows`, (n,).
         rows: Normalizers, derivatives by blank and by label, (n,) each, float32.
         rules: As of `arc_log_probs`.
     """

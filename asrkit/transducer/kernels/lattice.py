@@ -1,4 +1,4 @@
-"""The recursion of `asrkit.transducer.recursion` as one kernel launch.
+"""The recursion of `asrkit.transducer.lattices.recursion` as one kernel launch.
 
 One program runs one lattice: its band stays in registers over all steps, where torch
 would launch several kernels a step.

@@ -8,10 +8,10 @@ import soundfile
 import torch
 
 from asrkit.config import from_plain, to_plain
+from asrkit.pipeline.decode.recognizer import describe
 from asrkit.pipeline.experiment import AVERAGE
-from asrkit.pipeline.recognizer import describe
 from asrkit.text.char import CharTokenizerConfig
-from asrkit.training.checkpoint import load_checkpoint, save_checkpoint
+from asrkit.training.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from tests.unit.test_config import make
 
 TINY = [

@@ -5,8 +5,8 @@ import importlib.util
 import pytest
 
 from asrkit.decoding.fast_beam_search import FastBeamSearchConfig, read_path
-from asrkit.decoding.fusion import Fusion
-from asrkit.decoding.internal_lm import InternalLm
+from asrkit.decoding.fusion.fusion import Fusion
+from asrkit.decoding.fusion.internal_lm import InternalLm
 from asrkit.utils.errors import InputError
 
 

@@ -13,7 +13,7 @@ from asrkit.models.asr_model import ModelConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
-from asrkit.utils.moment import Moment
+from asrkit.utils.training_progress import TrainingProgress
 
 V = 9
 
@@ -42,7 +42,7 @@ def compute(config, *, share=0.0, update=0, train=True):
     """Return loss, stats and the gradient by enc_out and the joiner's parameters."""
     model = make_model()
     criterion = config.build(model).train(train)
-    criterion.announce(Moment(share, update))
+    criterion.announce(TrainingProgress(share, update))
     enc_out, *batch = make_batch()
     enc_out.requires_grad_()
     output = criterion(model, Encoded(enc_out, *batch))
@@ -121,11 +121,11 @@ def test_the_band_may_be_taken_utterance_by_utterance(s_range):
 
 def test_scales_move_during_the_warmup():
     scales = Scales(simple=0.5, warmup=2000)
-    assert scales.at(Moment(0.0, 0)) == (1.0, 0.1)
-    assert scales.at(Moment(0.01, 1000)) == (0.75, 0.55)
-    assert scales.at(Moment(0.02, 5000)) == (0.5, 1.0)
+    assert scales.at(TrainingProgress(0.0, 0)) == (1.0, 0.1)
+    assert scales.at(TrainingProgress(0.01, 1000)) == (0.75, 0.55)
+    assert scales.at(TrainingProgress(0.02, 5000)) == (0.5, 1.0)
     # A short training has the real loss for most of its time.
-    assert scales.at(Moment(0.1, 50)) == (0.75, 0.55)
+    assert scales.at(TrainingProgress(0.1, 50)) == (0.75, 0.55)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from asrkit.data.nbest import collate_lists, make_lists
+from asrkit.data.batches.nbest import collate_lists, make_lists
 from asrkit.decoding.modified_beam_search import ModifiedBeamSearch
 from asrkit.losses.criterion import Encoded
 from asrkit.losses.mbr import MbrLossConfig

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from asrkit.models.language_model import sentence_losses
-from asrkit.models.lstm_lm import LstmLmConfig
-from asrkit.models.transformer_lm import TransformerLmConfig
+from asrkit.models.lm.language_model import sentence_losses
+from asrkit.models.lm.lstm_lm import LstmLmConfig
+from asrkit.models.lm.transformer_lm import TransformerLmConfig
 
 V = 11
 LENS = torch.tensor([5, 0, 39, 3])  # more than the Transformer's memory has at first

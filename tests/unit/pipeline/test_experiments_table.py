@@ -9,7 +9,7 @@ import time
 import pytest
 import yaml
 
-from asrkit.cli.runs import main
+from asrkit.cli.training.runs import main
 from asrkit.pipeline.experiments_table import State, list_experiments
 from asrkit.utils.errors import InputError
 

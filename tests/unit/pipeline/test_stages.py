@@ -5,13 +5,13 @@ import torch
 
 from asrkit.config import from_plain, to_plain
 from asrkit.models.conformer import ConformerConfig
-from asrkit.pipeline.align_report import find_suspicious
-from asrkit.pipeline.nbest_stage import Risk, risks
+from asrkit.pipeline.for_stage import for_stage, result_folder
 from asrkit.pipeline.runner import check_order, what_matters
 from asrkit.pipeline.snapshot import differences
-from asrkit.pipeline.task import freeze_parameters
-from asrkit.pipeline.train_stage import set_dropout
-from asrkit.pipeline.view import for_stage, result_folder
+from asrkit.pipeline.stages.align_report import find_suspicious
+from asrkit.pipeline.stages.nbest import Risk, risks
+from asrkit.pipeline.stages.train import set_dropout
+from asrkit.pipeline.tasks.asr_task import freeze_parameters
 from asrkit.text.phone import PhoneTokenizer
 from asrkit.text.tokenizer import SPECIAL_PIECES
 from asrkit.utils.errors import InputError

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from asrkit.training.gradients import Gradients
-from asrkit.training.out_of_memory import is_out_of_memory, size_asked_for
+from asrkit.training.trouble.out_of_memory import is_out_of_memory, size_asked_for
 from asrkit.utils.errors import InputError
 from asrkit.utils.loss_output import LossOutput
 from tests.unit.training.toy import CPU

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from asrkit.cli import average, decode
-from asrkit.pipeline.initialization import initialize
+from asrkit.cli.decoding import decode
+from asrkit.cli.training import average
 from asrkit.pipeline.stage import InitConfig
+from asrkit.pipeline.stages.initialization import initialize
 from asrkit.utils.errors import InputError
 from tests.unit.training.toy import make_trainer
 

@@ -6,8 +6,8 @@ import signal
 import pytest
 import torch
 
-from asrkit.training.checkpoint import load_checkpoint
-from asrkit.training.tensorboard import Evaluation
+from asrkit.training.checkpoints.checkpoint import load_checkpoint
+from asrkit.training.progress.tensorboard import Evaluation
 from tests.unit.training.toy import (
     PER_EPOCH,
     ToyBatch,
@@ -152,7 +152,8 @@ def test_a_signal_at_the_end_of_an_epoch_leaves_nothing_out(tmp_path):
 def test_minutes_between_checkpoints(tmp_path, monkeypatch):
     trainer = make_trainer(tmp_path, save_every_minutes=10.0)
     now = 0.0
-    monkeypatch.setattr("asrkit.training.saving.time.monotonic", lambda: now)
+    clock = "asrkit.training.checkpoints.saving.time.monotonic"
+    monkeypatch.setattr(clock, lambda: now)
     saved = []
     trainer.saver.save = lambda state, **kinds: saved.append(state["update"])
     trainer.saver.save_start(trainer.state())

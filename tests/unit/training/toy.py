@@ -8,8 +8,8 @@ from torch import nn
 
 from asrkit.training.distributed import World
 from asrkit.training.length import Length
-from asrkit.training.optim import AdamWConfig
-from asrkit.training.tensorboard import Evaluation
+from asrkit.training.optimizers.optim import AdamWConfig
+from asrkit.training.progress.tensorboard import Evaluation
 from asrkit.training.trainer import Trainer, TrainerConfig
 from asrkit.utils.loss_output import LossOutput
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from asrkit.decoding.scoring.formats import Format
+from asrkit.decoding.scoring.formats import ScoringFormat
 from asrkit.decoding.scoring.readers import read_decode, with_durations, with_speakers
 from asrkit.decoding.scoring.score import Hypothesis
 from asrkit.utils.errors import InputError
@@ -78,7 +78,7 @@ def test_hypotheses_called_text_need_the_reference(tmp_path):
 def test_a_format_that_the_name_hides(tmp_path):
     ref = write(tmp_path / "text", "u A\n")
     hyp = write(tmp_path / "hyp.out", "A B (u)\n")
-    read = read_decode(hyp, ref, format=Format.TRN)
+    read = read_decode(hyp, ref, format=ScoringFormat.TRN)
     assert read == [Hypothesis("u", ["A"], ["A", "B"])]
     with pytest.raises(InputError, match=r"text lacks 1 of 1 utterances: A"):
         read_decode(hyp, ref)  # taken for `ID WORDS`

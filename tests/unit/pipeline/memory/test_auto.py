@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from asrkit.config import from_plain, to_plain
-from asrkit.data.loader import DataConfig
+from asrkit.data.batches.loader import DataConfig
+from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.memory import auto
 from asrkit.pipeline.memory.auto import decide_max_duration, settings
-from asrkit.pipeline.stage_run import StageRun
-from asrkit.pipeline.view import for_stage
+from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.training.distributed import World
 from asrkit.utils.errors import InputError
 from tests.unit.pipeline.compose import make

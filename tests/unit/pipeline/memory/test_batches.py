@@ -11,8 +11,8 @@ from asrkit.losses.mwer import MwerLossConfig
 from asrkit.pipeline.memory.batches import make_batch
 from asrkit.pipeline.memory.passes import without_search
 from asrkit.pipeline.memory.shapes import Shape
-from asrkit.pipeline.preparation import encoder_frames
-from asrkit.pipeline.train_stage import build_task
+from asrkit.pipeline.stages.preparation import encoder_frames
+from asrkit.pipeline.stages.train import build_task
 from tests.unit.pipeline.memory.test_auto import stage_run
 
 SECONDS = (1.3, 0.7, 1.0)

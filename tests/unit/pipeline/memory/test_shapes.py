@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from lhotse import CutSet, MonoCut
 
-from asrkit.data.loader import DataConfig
-from asrkit.data.plan import BatchPlan
+from asrkit.data.batches.loader import DataConfig
+from asrkit.data.batches.plan import BatchPlan
 from asrkit.pipeline.memory.shapes import Shape, Utterances, extremes, read_utterances
-from asrkit.pipeline.preparation import encoder_frames
+from asrkit.pipeline.stages.preparation import encoder_frames
 
 
 def cells(shape):

@@ -1,0 +1,167 @@
+"""Score decoded text that is on disk, ours or another toolkit's."""
+
+import argparse
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from asrkit.decoding.scoring.formats import ScoringFormat
+from asrkit.decoding.scoring.html_report import Decoded, write_html_report
+from asrkit.decoding.scoring.readers import read_decode, with_durations, with_speakers
+from asrkit.decoding.scoring.score import normalized, score
+from asrkit.decoding.scoring.significance import compare, comparison_line
+from asrkit.decoding.scoring.tables import detail_lines, summary_line
+from asrkit.decoding.scoring.wer_files import (
+    log_line,
+    read_results,
+    write_errs,
+    write_groups,
+)
+from asrkit.text.normalize import TextStyle
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the WER of each set and, on request, write what went wrong where."""
+    args = _parse(argv)
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    sets = [_score_file(path, args) for path in args.files]
+    for one in sets:
+        _print_score(one, args.out_dir, args)
+    for place, path in enumerate(args.compare):
+        other = _score_file(path, args)
+        # Both systems' sets may be of one name.
+        _print_score(other, args.out_dir and args.out_dir / "compared", args)
+        sets[place] = _versus(sets[place], other, args.files[place], path)
+    if args.html is not None:
+        write_html_report(args.html, sets, note=_note(args))
+        print(f"wrote {args.html}")
+    return 0
+
+
+def _score_file(path: Path, args: argparse.Namespace) -> Decoded:
+    """Read and score one file of hypotheses."""
+    set_name = _set_name(path)
+    hypotheses = read_decode(
+        path,
+        args.ref,
+        format=None if args.format is None else ScoringFormat(args.format),
+        missing_as_empty=args.missing_as_empty,
+    )
+    # decode.py writes these beside recogs, so that the interval is the same again.
+    speakers = args.utt2spk or _beside(path, f"{set_name}.utt2spk")
+    durations = args.utt2dur or _beside(path, f"{set_name}.utt2dur")
+    if speakers is not None:
+        hypotheses = with_speakers(hypotheses, speakers)
+    if durations is not None:
+        hypotheses = with_durations(hypotheses, durations)
+    scored = score(normalized(hypotheses, TextStyle(args.normalize)))
+    # decode/<method>/recogs-<set>.txt: the folder says which search it was.
+    decoded = Decoded(set_name, path.resolve().parent.name, scored)
+    return _with_speed(decoded, path.resolve().parent.parent / "results.json")
+
+
+def _set_name(path: Path) -> str:
+    return path.stem.removeprefix("recogs-").removesuffix(".hyp")
+
+
+def _beside(path: Path, name: str) -> Path | None:
+    found = path.with_name(name)
+    return found if found.is_file() else None
+
+
+def _with_speed(decoded: Decoded, results: Path) -> Decoded:
+    """Add the RTFx and memory that decode.py measured, if it wrote the file."""
+    for entry in read_results(results):
+        if (entry["set"], entry["method"]) == (decoded.set_name, decoded.method):
+            return replace(
+                decoded, rtfx=entry.get("rtfx"), memory_mib=entry.get("memory_mib")
+            )
+    return decoded
+
+
+def _print_score(one: Decoded, folder: Path | None, args: argparse.Namespace) -> None:
+    print(log_line(one.set_name, one.method, one.score, one.rtfx, one.memory_mib))
+    print(f"  {summary_line(one.score)}")
+    if args.details:
+        print("\n".join([*detail_lines(one.score), ""]))
+    if folder is not None:
+        errs = folder / f"errs-{one.set_name}.txt"
+        groups = folder / f"groups-{one.set_name}.tsv"
+        write_errs(errs, one.score)
+        write_groups(groups, one.score)
+        print(f"wrote {errs} and {groups}")
+
+
+def _versus(one: Decoded, other: Decoded, path: Path, other_path: Path) -> Decoded:
+    """Compare two systems under names that tell them apart; print the outcome."""
+    if one.method == other.method:
+        one = replace(one, method=str(path))
+        other = replace(other, method=str(other_path))
+    result = compare(one.score, other.score)
+    print(comparison_line(one.set_name, one.method, other.method, result))
+    return replace(one, versus=other)
+
+
+def _note(args: argparse.Namespace) -> str:
+    style = TextStyle(args.normalize)
+    return "" if style is TextStyle.NONE else f"Texts normalized: {style.value}."
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if bool(args.files) == bool(args.hyp):
+        parser.error("give either files with both sides or --ref and --hyp")
+    if bool(args.ref) != bool(args.hyp):
+        parser.error("--ref and --hyp go together")
+    if args.hyp is not None:
+        args.files = [args.hyp]
+    if args.compare and len(args.compare) != len(args.files):
+        parser.error(
+            f"--compare needs a file for each of the {len(args.files)} before it"
+        )
+    for files in args.files, args.compare:
+        names = [_set_name(path) for path in files]
+        if args.out_dir is not None and len(set(names)) < len(names):
+            parser.error("--out-dir: two files are of one set; score them one by one")
+    return args
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="score.py",
+        description="Score decoded text: WER, CER, the 95 % confidence interval of the "
+        "WER and, on request, every error and a comparison of two systems. Lines are "
+        "named [SET-FOLDER]. Reads recogs (asrkit, icefall), trn (sclite), JSONL (also "
+        "NeMo's manifests) and text (Kaldi).",
+        epilog="examples: score.py exp/demo/decode/greedy/recogs-test.txt; "
+        "score.py greedy/recogs-*.txt --compare beam/recogs-*.txt --html report.html; "
+        "score.py --ref test.ref.trn --hyp test.hyp.trn --out-dir .",
+    )
+    add = parser.add_argument
+    add("files", nargs="*", type=Path, help="recogs or JSONL files with ref and hyp")
+    add("--ref", type=Path, help="references, in any of the formats")
+    add("--hyp", type=Path, help="hypotheses, in any of the formats")
+    add(
+        "--compare", nargs="+", type=Path, default=[], metavar="FILE",
+        help="what a second system made of the same sets, in the same order",
+    )  # fmt: skip
+    add(
+        "--format", choices=[one.value for one in ScoringFormat],
+        help="of the hypotheses (default: name and first line tell)",
+    )  # fmt: skip
+    add(
+        "--normalize", choices=[one.value for one in TextStyle],
+        default=TextStyle.NONE.value,
+        help="normalize both sides before scoring (default: none)",
+    )  # fmt: skip
+    add(
+        "--missing-as-empty", action="store_true",
+        help="utterances without a hypothesis count as deleted, not as a mistake",
+    )  # fmt: skip
+    add("--utt2spk", type=Path, help="speakers, as `ID SPEAKER` lines")
+    add("--utt2dur", type=Path, help="durations, as `ID SECONDS` lines")
+    add("--details", action="store_true", help="print WER by group and frequent errors")
+    add("--out-dir", type=Path, help="write errs-SET.txt and groups-SET.tsv here")
+    add("--html", type=Path, metavar="FILE", help="write a page of all this here")
+    return parser

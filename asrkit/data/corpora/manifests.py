@@ -1,0 +1,99 @@
+"""Manifests: the cuts of a corpus on disk, and beside them what was left out."""
+
+import gzip
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lhotse import CutSet
+
+from asrkit.data.corpora.scan import LeftOut
+from asrkit.data.left_out import write_left_out
+from asrkit.utils.errors import InputError
+from asrkit.utils.files import atomic_write
+
+_PREFIX, _SUFFIX = "librispeech_cuts_", ".jsonl.gz"
+
+
+def manifest_path(folder: Path, part: str) -> Path:
+    """Return where the cuts of a part are."""
+    return folder / f"{_PREFIX}{part}{_SUFFIX}"
+
+
+def left_out_path(folder: Path, part: str) -> Path:
+    """Return where the utterances left out of a part are listed, if any were."""
+    return folder / f"left_out_{part}.tsv"
+
+
+def list_parts(folder: Path) -> list[str]:
+    """List the parts that have a manifest."""
+    files = folder.glob(f"{_PREFIX}*{_SUFFIX}")
+    return sorted(f.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for f in files)
+
+
+def write_manifests(
+    cuts_by_part: Mapping[str, CutSet],
+    left_out: Mapping[str, Sequence[LeftOut]],
+    folder: Path,
+) -> None:
+    """Write each part's cuts, by id, and the list of what was left out of it.
+
+    The same cuts give the same bytes. A list of an earlier run is removed when
+    nothing is left out any more.
+    """
+    for part, cuts in cuts_by_part.items():
+        _write_cuts(cuts, manifest_path(folder, part))
+        write_left_out(left_out_path(folder, part), left_out.get(part, ()))
+
+
+def write_part(
+    part: str, cuts: CutSet, left_out: Sequence[LeftOut], folder: Path
+) -> str:
+    """Write the manifest of one part and say in a line what is in it.
+
+    Raises:
+        InputError: There is no cut.
+    """
+    write_manifests({part: cuts}, {part: left_out}, folder)
+    where = f"{len(left_out)} left out"
+    if left_out:
+        where += f", listed in {left_out_path(folder, part)}"
+    if not cuts:
+        raise InputError(f"{part}: no utterance can be used; {where}{_first(left_out)}")
+    hours = sum(cut.duration for cut in cuts) / 3600
+    written = manifest_path(folder, part)
+    return f"{part}: {len(cuts)} utterances, {hours:.2f} h; {where}; wrote {written}"
+
+
+def _first(left_out: Sequence[LeftOut]) -> str:
+    for row in left_out[:1]:
+        return f"; the first, {row.id} ({row.path}): {row.reason}"
+    return ""
+
+
+def load_cuts(folder: Path, part: str) -> CutSet:
+    """Open the cuts of a part; they are read from disk as one goes over them.
+
+    Raises:
+        InputError: The part has no manifest.
+    """
+    path = manifest_path(folder, part)
+    if not path.is_file():
+        parts = ", ".join(list_parts(folder)) or "none"
+        raise InputError(
+            f"no manifest {path} (parts there: {parts}); "
+            "recipes/librispeech/prepare.py or scripts/prepare.py makes it"
+        )
+    return CutSet.from_jsonl_lazy(path)
+
+
+def _write_cuts(cuts: CutSet, path: Path) -> None:
+    # Not CutSet.to_file: it puts the file's name and the time into the gzip header.
+    with (
+        atomic_write(path) as file,
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8") as lines,
+    ):
+        for cut in sorted(cuts, key=lambda cut: cut.id):
+            lines.write(json.dumps(cut.to_dict(), ensure_ascii=False) + "\n")

@@ -1,0 +1,176 @@
+"""The warnings of the data report: what is odd about a corpus and what to do."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from asrkit.data.report.checks import LEFT_OUT, DataProblem, Role
+from asrkit.data.report.parts import PartFacts, piece_share
+
+_MOST_EXAMPLES = 3
+_MOST_LACKING = 10
+_LOW_COVERAGE = 0.5
+
+_ADVICE = {
+    DataProblem.EMPTY_TEXT: "Write their transcripts or drop them from the corpus.",
+    DataProblem.NO_PATH: (
+        "See whether text and audio belong together; if they do, longer pieces "
+        "(a larger tokenizer.vocab_size) need fewer frames."
+    ),
+    DataProblem.SILENT: (
+        "Listen to the recordings; the wrong channel is a common cause."
+    ),
+    DataProblem.TOO_SHORT: "A lower data.min_seconds takes them in.",
+    DataProblem.TOO_LONG: "A higher data.max_seconds takes them in.",
+    DataProblem.TOO_DENSE: (
+        "See whether text and audio belong together; data.max_tokens_per_second is the "
+        "limit."
+    ),
+    DataProblem.MISSING: "Normalize the transcripts, or train the tokenizer again.",
+    DataProblem.CLIPPED: "Lower the recording level if there are many.",
+}
+
+
+def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
+    """Return what is odd about the corpus, the most telling first.
+
+    Args:
+        all_facts: What was collected of each part.
+        vocab_size: Pieces of the tokenizer, the special ones included.
+    """
+    train = [facts for facts in all_facts if facts.role is Role.TRAIN]
+    return [
+        *_nothing_left(all_facts),
+        *_shared_speakers(train, all_facts),
+        *_shared_sentences(train, all_facts),
+        *_problems(all_facts),
+        *_sampling_rates(all_facts),
+        *_coverage(train, vocab_size),
+    ]
+
+
+def _nothing_left(all_facts: Sequence[PartFacts]) -> list[str]:
+    return [
+        f"{facts.part}: every utterance is left out; nothing can be done with it. "
+        "See left_out.tsv for the reasons."
+        for facts in all_facts
+        if len(facts.left_out) == len(facts.durations)
+    ]
+
+
+def _shared_speakers(
+    train: Sequence[PartFacts], all_facts: Sequence[PartFacts]
+) -> list[str]:
+    nameless = [facts.part for facts in all_facts if not facts.speakers]
+    warnings = []
+    if nameless:
+        warnings.append(
+            f"No speakers are named in {_and(nameless)}, so speakers shared by train "
+            "and test cannot be found. Name them in the manifests."
+        )
+    known = set().union(*(facts.speakers for facts in train))
+    everyone = set().union(*(facts.speakers for facts in all_facts))
+    if len(everyone) == 1 and len(all_facts) > 1 and not nameless:
+        warnings.append(
+            f"The corpus has one speaker, {everyone.pop()!r}: the word error rate "
+            "tells how well this speaker is recognized and nothing about others."
+        )
+        return warnings
+    for facts in all_facts:
+        shared = sorted(facts.speakers & known)
+        if shared and facts.role is not Role.TRAIN:
+            warnings.append(
+                f"{facts.part}: {len(shared)} of {len(facts.speakers)} speakers are "
+                f"also in train ({_some(shared)}): expect a higher word error rate "
+                "for other speakers. Split the corpus by speaker to measure it."
+            )
+    return warnings
+
+
+def _shared_sentences(
+    train: Sequence[PartFacts], all_facts: Sequence[PartFacts]
+) -> list[str]:
+    warnings = []
+    for facts in all_facts:
+        if facts.role is not Role.TEST:
+            continue
+        shared = sum(
+            count
+            for sentence, count in facts.sentences.items()
+            if any(sentence in other.sentences for other in train)
+        )
+        if shared:
+            total = len(facts.durations)
+            warnings.append(
+                f"{facts.part}: the sentences of {shared:,} of {total:,} utterances "
+                f"({100 * shared / total:.1f} %) are also in train: expect a higher "
+                "word error rate for other sentences."
+            )
+    return warnings
+
+
+def _problems(all_facts: Sequence[PartFacts]) -> list[str]:
+    """Return a warning for each problem, with the utterances of all parts."""
+    warnings = []
+    for problem in DataProblem:
+        found = [where for facts in all_facts for where in _found(facts, problem)]
+        if found:
+            title = problem.value.capitalize()
+            if problem is DataProblem.MISSING:
+                title += f" ({_most_lacking(all_facts)})"
+            warnings.append(f"{title}: {'; '.join(found)}. {_ADVICE[problem]}")
+    return warnings
+
+
+def _found(facts: PartFacts, problem: DataProblem) -> list[str]:
+    """Say how many utterances of a part have a problem, and what becomes of them."""
+    flagged, fate = facts.kept, "kept"
+    if problem in LEFT_OUT[facts.role]:
+        flagged, fate = facts.left_out, "left out"
+    elif facts.role is Role.TEST:
+        fate = "decoded all the same"
+    ids = [utterance.id for utterance in flagged if problem in utterance.problems]
+    return [f"{len(ids):,} of {facts.part} {fate} ({_some(ids)})"] if ids else []
+
+
+def _most_lacking(all_facts: Sequence[PartFacts]) -> str:
+    lacking: Counter[str] = Counter()
+    for facts in all_facts:
+        lacking.update(facts.lacking)
+    common = lacking.most_common(_MOST_LACKING)
+    listed = ", ".join(f"{piece} in {count:,}" for piece, count in common)
+    return listed + (", ..." if len(lacking) > _MOST_LACKING else "")
+
+
+def _sampling_rates(all_facts: Sequence[PartFacts]) -> list[str]:
+    rates: Counter[int] = Counter()
+    for facts in all_facts:
+        rates.update(facts.sampling_rates)
+    if len(rates) == 1:
+        return []
+    listed = ", ".join(f"{rate} Hz: {count:,}" for rate, count in rates.most_common())
+    return [
+        f"Several sampling rates ({listed}). Recordings of a lower rate lack the high "
+        "frequencies; see that train has them too if test does."
+    ]
+
+
+def _coverage(train: Sequence[PartFacts], vocab_size: int) -> list[str]:
+    pieces = set().union(*(facts.pieces for facts in train))
+    share = piece_share(pieces, vocab_size)
+    if not train or share >= _LOW_COVERAGE:
+        return []
+    return [
+        f"Only {100 * share:.0f} % of the tokenizer's pieces occur in train. A "
+        "tokenizer of fewer pieces, trained on these transcripts, is easier to learn."
+    ]
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    more = len(names) - _MOST_EXAMPLES
+    shown = ", ".join(names[:_MOST_EXAMPLES])
+    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -1,0 +1,128 @@
+"""Batches of sentences for language models: sentences of like length together."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asrkit.data.batches.plan import EndlessPlan, Position
+from asrkit.data.text.store import TextStore
+
+
+@dataclass
+class TextBatch:
+    """Sentences as tokens."""
+
+    rows: np.ndarray
+    """Numbers of the sentences in their store, (B,)."""
+    tokens: Tensor
+    """(B, U), int64; what lies past token_lens is 0."""
+    token_lens: Tensor
+    """(B,), int64."""
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of the sentences, for messages."""
+        return [f"sentence-{row}" for row in self.rows]
+
+    def to(self, device: torch.device) -> "TextBatch":
+        """Move the tensors."""
+        return TextBatch(
+            rows=self.rows,
+            tokens=self.tokens.to(device, non_blocking=True),
+            token_lens=self.token_lens.to(device, non_blocking=True),
+        )
+
+    def split(self, count: int) -> tuple["TextBatch", "TextBatch"]:
+        """Return the first `count` sentences, and the rest."""
+        left, right = (
+            TextBatch(self.rows[part], self.tokens[part], self.token_lens[part])
+            for part in (slice(None, count), slice(count, None))
+        )
+        return left, right
+
+
+class TextPlan(EndlessPlan[np.ndarray]):
+    """Sorts sentences into batches by length, anew in every epoch.
+
+    Args:
+        lengths: Tokens of each sentence, (sentences,).
+        max_tokens: Most tokens in a batch, padding and ends of sentences included.
+        seed: Of the order.
+        rank: This process.
+        world_size: Processes.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        *,
+        max_tokens: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        total = float(lengths.sum() + len(lengths))
+        super().__init__(total=total, seed=seed, rank=rank, world_size=world_size)
+        self.lengths = lengths
+        self.max_tokens = max_tokens
+
+    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, float]]:
+        """Yield the sentences of each batch, and their tokens with the ends."""
+        generator = np.random.default_rng([self.seed, epoch])
+        order = generator.permutation(len(self.lengths))
+        batches = split_by_length(order, self.lengths, self.max_tokens)
+        for index in generator.permutation(len(batches)):
+            rows = batches[index]
+            yield rows, float(self.lengths[rows].sum() + len(rows))
+
+
+def split_by_length(
+    rows: np.ndarray, lengths: np.ndarray, max_tokens: int
+) -> list[np.ndarray]:
+    """Split sentences into batches, the longest first, equal lengths in their order.
+
+    Args:
+        rows: Numbers of the sentences.
+        lengths: Tokens of each sentence of the store.
+        max_tokens: Most tokens in a batch, padding and ends included; a longer sentence
+            is a batch of its own.
+    """
+    rows = rows[np.argsort(-lengths[rows], kind="stable")]
+    widths = lengths[rows] + 1
+    batches, first = [], 0
+    while first < len(rows):
+        size = max(1, max_tokens // int(widths[first]))
+        batches.append(rows[first : first + size])
+        first += size
+    return batches
+
+
+def text_batches(
+    store: TextStore, plan: TextPlan, position: Mapping[str, float] | None
+) -> Iterator[tuple[TextBatch, Position]]:
+    """Yield this process's training batches after `position`, without end."""
+    if position is not None:
+        plan.start = Position.from_state(position)
+    for rows, reached, _ in plan.deal():
+        yield read_batch(store, rows), reached
+
+
+def text_batches_once(
+    store: TextStore, *, max_tokens: int, rank: int = 0, world_size: int = 1
+) -> Iterator[TextBatch]:
+    """Yield this process's share of one pass over all sentences."""
+    every = np.arange(len(store.lengths))
+    for rows in split_by_length(every, store.lengths, max_tokens)[rank::world_size]:
+        yield read_batch(store, rows)
+
+
+def read_batch(store: TextStore, rows: np.ndarray) -> TextBatch:
+    """Read sentences from a store."""
+    starts, ends = store.ends[rows], store.ends[rows + 1]
+    places = starts[:, None] + np.arange((ends - starts).max())
+    inside = places < ends[:, None]
+    tokens = store.tokens[np.where(inside, places, 0)].astype(np.int64) * inside
+    return TextBatch(rows, torch.from_numpy(tokens), torch.from_numpy(ends - starts))

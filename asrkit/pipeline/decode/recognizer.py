@@ -1,0 +1,137 @@
+"""A trained model with all it needs to turn audio into words."""
+
+import logging
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asrkit.data.batches.batch import Batch
+from asrkit.data.features.fbank import Fbank
+from asrkit.decoding.search import NBest, Search
+from asrkit.models.asr_model import AsrModel
+from asrkit.pipeline.config import Config
+from asrkit.pipeline.decode.choose_search import choose_search, last_loss
+from asrkit.pipeline.decode.fusion import build_search
+from asrkit.pipeline.decode.weights import model_weights
+from asrkit.text.load import tokenizer_from_files
+from asrkit.text.tokenizer import Tokenizer
+from asrkit.training.checkpoints.checkpoint import State, load_checkpoint
+from asrkit.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Recognizer:
+    """Features, model, search and tokenizer, on one device."""
+
+    config: Config
+    features: Fbank
+    model: AsrModel
+    tokenizer: Tokenizer
+    search: Search
+    device: torch.device
+
+    def find(self, batch: Batch) -> list[NBest]:
+        """Search a batch; one that does not fit the device's memory in halves."""
+        try:
+            return self.search(self.model, *self.encode(batch))
+        except torch.OutOfMemoryError:
+            size = len(batch.ids)
+            if size == 1:
+                raise InputError(
+                    f"utterance {batch.ids[0]!r} of {batch.seconds:.0f} s does not fit "
+                    "the device's memory; cut it into pieces, or decode on a CPU"
+                ) from None
+        logger.warning("a batch of %d utterances does not fit, halved", size)
+        torch.cuda.empty_cache()
+        left, right = batch.split(size // 2)
+        return [*self.find(left), *self.find(right)]
+
+    @torch.inference_mode()
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return enc_out (B, T, D) and enc_lens (B,) of a batch."""
+        batch = batch.to(self.device)
+        feats, feat_lens = batch.signal, batch.signal_lens
+        if not batch.has_features:
+            feats, feat_lens = self.features(feats, feat_lens)
+        return self.model.encode(feats, feat_lens)
+
+    def texts(self, found: Iterable[NBest]) -> list[str]:
+        """Write the best hypotheses as text."""
+        return [nbest[0].text(self.tokenizer) for nbest in found]
+
+
+def describe(config: object, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return what a checkpoint carries besides state: enough to decode with it alone.
+
+    Args:
+        config: The run's configuration as plain values.
+        tokenizer: Its files travel with the checkpoint.
+    """
+    packages = ("asrkit", "torch", "lhotse", "sentencepiece")
+    return {
+        "config": config,
+        "tokenizer": tokenizer.files(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in packages},
+        },
+    }
+
+
+def load_recognizer(
+    path: Path,
+    device: torch.device,
+    *,
+    read_config: Callable[[Any], Config],
+    change: Callable[[Config], Config] | None = None,
+) -> Recognizer:
+    """Make a recognizer from the averaged weights of a checkpoint.
+
+    Args:
+        path: The checkpoint.
+        device: Where it runs.
+        read_config: Turns a checkpoint's plain values into a configuration.
+        change: Applied to the configuration, e.g. to choose another search.
+
+    Raises:
+        InputError: The file is missing, damaged or of another kind.
+    """
+    state = load_checkpoint(path)
+    if "encoder" not in state["config"]:
+        raise InputError(
+            f"{path} is a language model, not a recognizer; --lm {path} fuses it"
+        )
+    config = read_config(state["config"])
+    if change is not None:
+        config = change(config)
+    config.decode = choose_search(config.decode, last_loss(config))
+    tokenizer = tokenizer_from_files(state["tokenizer"])
+    model = config.model.build(config.features.num_bins, tokenizer.vocab_size)
+    load_weights(model, state, path)
+    model = model.to(device).eval()
+    return Recognizer(
+        config=config,
+        features=config.features.build().to(device),
+        model=model,
+        tokenizer=tokenizer,
+        search=build_search(config.decode, model, tokenizer, device, read_config),
+        device=device,
+    )
+
+
+def load_weights(model: AsrModel, state: State, path: Path) -> None:
+    """Load the averaged weights of a checkpoint into a model of the same shape."""
+    try:
+        model.load_state_dict(model_weights(state))
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} does not fit the configuration it carries: {error}"
+        ) from error

@@ -1,0 +1,56 @@
+"""Weights that a stage takes over from an earlier one or from another run."""
+
+import logging
+from pathlib import Path
+
+from asrkit.models.asr_model import AsrModel
+from asrkit.pipeline.decode.weights import model_weights
+from asrkit.pipeline.stage import InitConfig
+from asrkit.training.checkpoints.checkpoint import load_checkpoint
+from asrkit.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def initialize(model: AsrModel, init: InitConfig, exp_dir: Path) -> bool:
+    """Load the modules that `init` names; strict inside each of them.
+
+    Returns:
+        Whether there was anything to load.
+
+    Raises:
+        InputError: The checkpoint lacks a module or its shapes differ.
+    """
+    if init.stage is None and init.path is None:
+        return False
+    path = Path(init.path) if init.path else best_of(exp_dir, str(init.stage))
+    weights = model_weights(load_checkpoint(path))
+    model.feature_mean.copy_(weights["feature_mean"])
+    model.feature_scale.copy_(weights["feature_scale"])
+    parts = dict(model.named_children())
+    for name in init.modules:
+        if name not in parts:
+            raise InputError(
+                f"init.modules names {name!r}; the model has {', '.join(parts)}"
+            )
+        prefix = f"{name}."
+        own = {
+            key.removeprefix(prefix): tensor
+            for key, tensor in weights.items()
+            if key.startswith(prefix)
+        }
+        try:
+            parts[name].load_state_dict(own)
+        except RuntimeError as error:
+            raise InputError(f"{name} of {path} does not fit: {error}") from error
+        logger.info("%s: %d tensors from %s", name, len(own), path)
+    rest = [name for name in parts if name not in init.modules]
+    logger.info("random start: %s", ", ".join(rest) or "nothing")
+    return True
+
+
+def best_of(exp_dir: Path, stage: str) -> Path:
+    """Return a stage's best checkpoint, or that of which the path is given."""
+    if stage.endswith(".pt"):
+        return Path(stage)
+    return exp_dir / stage / "checkpoints" / "best.pt"

@@ -1,0 +1,162 @@
+"""What comes before the first update: tokenizer, data report, what to leave out."""
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lhotse import CutSet
+from lhotse.cut import Cut
+
+from asrkit.data.batches.shard_plan import check_weights
+from asrkit.data.corpora.manifests import load_cuts
+from asrkit.data.features.fbank import num_frames
+from asrkit.data.report.report import DataReport, make_report
+from asrkit.data.shards.shard import open_shards
+from asrkit.models.subsampling import FACTOR, subsampled_lens
+from asrkit.pipeline.config import Config
+from asrkit.pipeline.for_stage import for_stage
+from asrkit.text.load import load_tokenizer
+from asrkit.text.tokenizer import TOKENS_FILE, Tokenizer
+from asrkit.training.distributed import World
+from asrkit.transducer.rules import Topology
+from asrkit.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def lang_dir(config: Config) -> Path:
+    """Return the tokenizer's folder: beside the manifests unless told otherwise."""
+    if config.data.lang_dir is not None:
+        return Path(config.data.lang_dir)
+    return Path(config.data.manifests).parent / config.tokenizer.name
+
+
+def feature_manifests(config: Config) -> Path:
+    """Return where the manifests with stored features are: beside the others.
+
+    The name changes with all that the features depend on.
+    """
+    settings = f"{config.features} {config.augment.wave.speeds}"
+    digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
+    return Path(config.data.manifests).parent / f"fbank_{digest}"
+
+
+def ensure_tokenizer(config: Config, world: World) -> Tokenizer:
+    """Load the tokenizer; train it on the training texts first if there is none."""
+    folder = lang_dir(config)
+    if world.is_main and not (folder / TOKENS_FILE).is_file():
+        cuts = open_parts(config, Path(config.data.manifests), train_parts(config))
+        texts = (s.text or "" for cut in cuts for s in cut.supervisions)
+        tokenizer = config.tokenizer.train(texts)
+        tokenizer.save(folder)
+    world.wait()  # the others wait for the files
+    tokenizer = load_tokenizer(folder)
+    logger.info("tokenizer: %d tokens in %s", tokenizer.vocab_size, folder)
+    return tokenizer
+
+
+def train_parts(config: Config) -> list[str]:
+    """Name what is trained on: sets of shards, or parts that have a manifest."""
+    return config.data.shards or config.data.train
+
+
+def open_part(config: Config, folder: Path, part: str) -> CutSet:
+    """Open the cuts of a set of shards, or of a part by its manifest in a folder."""
+    return open_shards(part) if part in config.data.shards else load_cuts(folder, part)
+
+
+def open_parts(config: Config, folder: Path, parts: list[str]) -> CutSet:
+    """Open the cuts of several parts as one set."""
+    cuts = open_part(config, folder, parts[0])
+    for part in parts[1:]:
+        cuts = cuts + open_part(config, folder, part)
+    return cuts
+
+
+def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
+    """Look at all utterances of a run before it begins; no audio is read."""
+    data = config.data
+    check_weights(data.shards, data.weights)
+    # A part that is trained on, too, is checked as one: then its bad utterances matter.
+    parts = {"test": data.test, "dev": data.dev, "train": train_parts(config)}
+    roles = {part: role for role, names in parts.items() for part in names}
+    folder = Path(data.manifests)
+    # CTC and monotonic paths give each label a frame of its own; CTC needs one more
+    # between repeats.
+    names = config.pipeline.training()
+    losses = [for_stage(config, name).loss for name in names]
+    frame_wise = any(
+        loss.weights.get("ctc", 0.0) > 0 or loss.paths not in (None, Topology.REGULAR)
+        for loss in losses
+    )
+    repeats = any(loss.weights.get("ctc", 0.0) > 0 for loss in losses)
+    return make_report(
+        {part: open_part(config, folder, part) for part in roles},
+        roles,
+        tokenizer,
+        frames_of=lambda seconds: encoder_frames(
+            seconds, config.features.sampling_rate
+        ),
+        subsampling=FACTOR,
+        max_symbols_per_frame=1 if frame_wise else None,
+        repeats_need_frame=repeats,
+        min_duration=data.min_seconds,
+        max_duration_of_utterance=data.max_seconds,
+        max_tokens_per_second=data.max_tokens_per_second,
+    )
+
+
+def encoder_frames(seconds: float, sampling_rate: int) -> int:
+    """Return the encoder frames of so much audio."""
+    return subsampled_lens(num_frames(round(seconds * sampling_rate), sampling_rate))
+
+
+@dataclass(frozen=True)
+class NotIn:
+    """Passes cuts whose id is not in a set; workers cannot take a lambda.
+
+    A stored copy of another speed goes with its original.
+    """
+
+    ids: set[str]
+
+    def __call__(self, cut: Cut) -> bool:
+        """Say whether the cut passes."""
+        return self.ids.isdisjoint({cut.id, re.sub(r"_sp[\d.]+$", "", cut.id)})
+
+
+@dataclass(frozen=True)
+class With:
+    """Passes cuts whose id is in a set; workers cannot take a lambda."""
+
+    ids: set[str]
+
+    def __call__(self, cut: Cut) -> bool:
+        """Say whether the cut passes."""
+        return cut.id in self.ids
+
+
+def select_cuts(config: Config, parts: list[str], left_out: set[str]) -> CutSet:
+    """Open the cuts of several parts without those left out.
+
+    Raises:
+        InputError: Nothing is left.
+    """
+    stored = config.data.stored_features
+    folder = feature_manifests(config) if stored else Path(config.data.manifests)
+    if stored and not folder.is_dir():
+        raise InputError(
+            f"data.stored_features=true, but there is no {folder}: run "
+            "scripts/compute_features.py with the same settings first"
+        )
+    cuts = open_parts(config, folder, parts).filter(NotIn(left_out))
+    if config.data.max_utterances is not None:
+        cuts = cuts.subset(first=config.data.max_utterances)
+    if next(iter(cuts), None) is None:
+        raise InputError(
+            f"no utterance of {', '.join(parts)} in {folder} can be "
+            "used; the data report says why each was left out"
+        )
+    return cuts

@@ -1,0 +1,73 @@
+"""What a finished stage leaves: the file `done`, with what it took and reached."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from asrkit.pipeline.stages.stage_run import StageRun
+from asrkit.training.progress.console import format_seconds
+from asrkit.training.progress.tensorboard import peak_memory_gb, reset_peak_memory
+from asrkit.training.trainer import Trainer
+from asrkit.utils.files import atomic_write
+
+logger = logging.getLogger(__name__)
+
+DONE = "done"
+_LABELS = {"seconds": "time", "wer": "best dev wer"}
+"""What the log calls some of the facts."""
+
+
+def is_done(exp_dir: Path, name: str) -> bool:
+    """Say whether a stage has ended."""
+    return (exp_dir / name / DONE).is_file()
+
+
+def read_done(exp_dir: Path, name: str) -> dict[str, Any]:
+    """Return what a finished stage left."""
+    return json.loads((exp_dir / name / DONE).read_text(encoding="utf-8"))
+
+
+def write_done(folder: Path, facts: dict[str, Any]) -> None:
+    """Mark the folder of a stage as done."""
+    with atomic_write(folder / DONE, "w") as file:
+        file.write(json.dumps(facts) + "\n")
+    listed = ", ".join(
+        f"{_LABELS.get(name, name)} {_show(name, value)}"
+        for name, value in facts.items()
+    )
+    logger.info("stage %s done: %s", folder.name, listed)
+
+
+def run_to_end(trainer: Trainer, folder: Path) -> None:
+    """Train and mark the folder of the stage as done."""
+    reset_peak_memory(trainer.world.device)
+    trainer.run()
+    if trainer.world.is_main:
+        facts = {
+            "updates": trainer.update,
+            "epochs": round(trainer.epochs, 2),
+            "seconds": round(trainer.seconds, 1),
+            "peak_memory_gb": round(peak_memory_gb(trainer.world.device), 3),
+            trainer.select: trainer.best,
+        }
+        write_done(folder, facts)
+
+
+def timed(run: StageRun, work: Callable[[], dict[str, Any]]) -> None:
+    """Do a stage that does not train, and mark its folder as done."""
+    reset_peak_memory(run.world.device)
+    start = time.monotonic()
+    facts = work()
+    if run.world.is_main:
+        seconds = round(time.monotonic() - start, 1)
+        memory = round(peak_memory_gb(run.world.device), 3)
+        write_done(run.folder, {"seconds": seconds, "peak_memory_gb": memory, **facts})
+
+
+def _show(name: str, value: Any) -> str:
+    if name == "seconds":
+        return format_seconds(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

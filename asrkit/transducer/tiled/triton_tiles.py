@@ -1,0 +1,85 @@
+"""The tiled loss with Triton's kernels for the joiner."""
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from asrkit.transducer.kernels.joiner import (
+    JoinerTensors,
+    TileRows,
+    arc_log_probs,
+    evaluate_hidden,
+    logit_gradient,
+)
+from asrkit.transducer.tiled.cells import Piece
+from asrkit.transducer.tiled.tiles import TiledLoss, TileGradients
+
+
+class TritonTiledLoss(TiledLoss):
+    """Pass 1 writes no logits, pass 2 only their gradient.
+
+    Matrix products take bfloat16 operands where enc_proj is bfloat16. Float64 is left
+    to torch.
+    """
+
+    def forward_tile(
+        self, pieces: list[Piece], *, keep: bool
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor | None]:
+        """Return what `TiledLoss.forward_tile` does; never keeps logits."""
+        if self.weight.dtype == torch.float64:
+            return super().forward_tile(pieces, keep=keep)
+        return arc_log_probs(self._joiner, self._places(pieces), self.rules), None
+
+    def backward_tile(
+        self,
+        pieces: list[Piece],
+        logits: Tensor | None,
+        rows: list[Tensor],
+        gradients: TileGradients,
+    ) -> None:
+        """Add a tile's gradient; arguments as of `TiledLoss.backward_tile`."""
+        if self.weight.dtype == torch.float64:
+            return super().backward_tile(pieces, logits, rows, gradients)
+        joiner, places = self._joiner, self._places(pieces)
+        hidden = evaluate_hidden(joiner, places)
+        gradient = logit_gradient(joiner, hidden, places.index, rows, self.rules)
+        gradients.weight.add_(_multiply(gradient.T, hidden))
+        gradients.bias.add_(gradient.sum(dim=0, dtype=torch.float32))
+        d_hidden = _multiply(gradient, joiner.weight)
+        del gradient  # before the sums below ask for memory
+        torch.ops.aten.tanh_backward.grad_input(d_hidden, hidden, grad_input=d_hidden)
+        self.spread(pieces, d_hidden, gradients)
+
+    @cached_property
+    def _joiner(self) -> JoinerTensors:
+        """Lay the joiner out for kernels, once for all tiles."""
+        operand = torch.bfloat16 if self.enc.dtype == torch.bfloat16 else torch.float32
+        return JoinerTensors(
+            self.enc.reshape(-1, self.enc.shape[2]).contiguous(),
+            self.pred.reshape(-1, self.pred.shape[2]).contiguous(),
+            self.weight.to(operand).contiguous(),
+            self.bias.contiguous(),
+        )
+
+    def _places(self, pieces: list[Piece]) -> TileRows:
+        """Find the rows of a tile's cells."""
+        T, rows = self.enc.shape[1], self.pred.shape[1]
+        enc, pred = [], []
+        for piece in pieces:
+            b, t0, t1 = piece
+            counts = self.cells.rows(piece).expand(t1 - t0, -1)
+            frames = torch.arange(t0, t1, device=counts.device)
+            enc.append((b * T + frames)[:, None].expand_as(counts).flatten())
+            pred.append((b * rows + counts).flatten())
+        places = torch.cat(enc), torch.cat(pred), self.index(pieces)
+        return TileRows(*(x.to(torch.int32) for x in places))
+
+
+def _multiply(a: Tensor, b: Tensor) -> Tensor:
+    """Return a @ b in float32, which is what it is summed in."""
+    if a.dtype == torch.float32:
+        return a @ b
+    if a.is_cuda:
+        return torch.mm(a, b, out_dtype=torch.float32)
+    return a.float() @ b.float()

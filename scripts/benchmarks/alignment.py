@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Compares aligned words with when they are spoken, where the manifests say so.
+
+scripts/benchmarks/alignment.py --exp-dir exp/x --set test [--by ctc transducer]
+scripts/benchmarks/alignment.py --exp-dir exp/x --alignments exp/x/align/alignments
+"""
+
+import argparse
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from lhotse import CutSet
+from lhotse.supervision import AlignmentItem
+
+from asrkit.cli.decoding.align import Failures, align, open_sets
+from asrkit.cli.decoding.aligner import Aligner, frame_seconds, trained_rules
+from asrkit.cli.main import run
+from asrkit.config import from_plain
+from asrkit.data.attached.rows import read_rows
+from asrkit.data.corpora.manifests import load_cuts
+from asrkit.decoding.transcripts.boundaries import boundary_errors
+from asrkit.decoding.transcripts.words import Word, find_words
+from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
+from asrkit.pipeline.experiment import find_checkpoint
+from asrkit.pipeline.stages.align import By
+from asrkit.text.normalize import TextStyle
+from asrkit.training.distributed import choose_device
+from asrkit.utils.errors import InputError
+
+Aligned = Iterator[tuple[str, list[Word]]]
+"""Ids of utterances, and their words."""
+
+
+def main() -> int:
+    """Print a table of errors."""
+    args = _parser().parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    recognizer = load_recognizer(
+        args.checkpoint or find_checkpoint(args.exp_dir),
+        choose_device(args.device),
+        read_config=from_plain,
+    )
+    folder = args.manifests or Path(recognizer.config.data.manifests)
+    cuts = load_cuts(folder, args.set).to_eager()
+    true = _true_times(cuts, args.set)
+    print(
+        f"{'':24} {'words':>6} {'mean':>7} {'median':>7} {'bias':>7} "
+        f"{'<=50 ms':>8} {'<=100 ms':>8} {'<=200 ms':>8}"
+    )
+    if args.alignments is not None:
+        found = _stored(args.alignments, recognizer, cuts)
+        _report(args.alignments.resolve().parent.name, found, true)
+        return 0
+    for by in map(By, args.by or trained_rules(recognizer.config)):
+        _report(
+            by.value, _aligned(Aligner(recognizer, by, 30.0), args.set, folder), true
+        )
+    return 0
+
+
+def _true_times(cuts: CutSet, name: str) -> dict[str, list[AlignmentItem]]:
+    """Return when the words of each utterance are spoken, as far as it is known."""
+    supervisions = [cut.supervisions[0] for cut in cuts]
+    known = {s.id: s.alignment["word"] for s in supervisions if s.alignment}
+    if not known:
+        raise InputError(
+            f"the set {name} has no true word times: its manifest has no alignments. "
+            "The demo corpus has them (recipes/librispeech/prepare.py), and any folder "
+            "in LibriSpeech layout with SPEAKER-CHAPTER.words.ctm files"
+        )
+    print(f"{name}: true word times of {len(known)} utterances of {len(supervisions)}")
+    return known
+
+
+def _aligned(aligner: Aligner, name: str, folder: Path) -> Aligned:
+    """Align a set; what cannot be aligned is listed."""
+    failures: Failures = []
+    groups = open_sets([name], folder, aligner, failures)
+    for one in align(groups, aligner, TextStyle.NONE, failures):
+        yield one.id, one.words
+    for utterance, reason in failures:
+        print(f"not aligned: {utterance}: {reason}")
+
+
+def _stored(folder: Path, recognizer: Recognizer, cuts: CutSet) -> Aligned:
+    """Make words of the labels that an align stage wrote."""
+    durations = {cut.id: cut.duration for cut in cuts}
+    for row in read_rows(folder):
+        if row["id"] in durations and row["frames"] is not None:
+            words = find_words(
+                recognizer.tokenizer,
+                row["tokens"],
+                row["frames"],
+                [1.0] * len(row["tokens"]),
+                frame_seconds=frame_seconds(recognizer.features),
+                duration=durations[row["id"]],
+            )
+            yield row["id"], words
+
+
+def _report(
+    name: str, found: Aligned, true: Mapping[str, Sequence[AlignmentItem]]
+) -> None:
+    """Print two rows of the table, and what is not in them."""
+    pairs: list[tuple[Word, AlignmentItem]] = []
+    other, left = [], set(true)
+    for utterance, words in found:
+        if utterance not in true:
+            continue
+        left.discard(utterance)
+        spoken = true[utterance]
+        if [word.text for word in words] == [word.symbol for word in spoken]:
+            pairs += zip(words, spoken, strict=True)
+        else:
+            other.append(utterance)
+    if not pairs:
+        raise InputError(
+            f"{name}: none of the {len(true)} utterances is aligned with its words: "
+            f"{len(left)} are not aligned, {len(other)} with other words"
+        )
+    for what, ids in (("have other words", other), ("are not aligned", sorted(left))):
+        if ids:
+            print(
+                f"{name}: {len(ids)} utterances {what}, not counted: {', '.join(ids)}"
+            )
+    for what, errors in zip(("starts", "ends"), boundary_errors(pairs), strict=True):
+        shares = "  ".join(f"{100 * share:6.1f} %" for share in errors.within.values())
+        print(
+            f"{name + ' ' + what:24} {errors.words:6} {1000 * errors.mean:4.0f} ms "
+            f"{1000 * errors.median:4.0f} ms {1000 * errors.bias:+4.0f} ms {shares}"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parse = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parse.add_argument
+    add("--exp-dir", type=Path, required=True, help="a trained run")
+    add("--set", default="test", help="set of the manifests (default: test)")
+    what = parse.add_mutually_exclusive_group()
+    what.add_argument(
+        "--by",
+        nargs="+",
+        choices=[by.value for by in By],
+        help="what aligns (default: all that the run trains)",
+    )
+    what.add_argument(
+        "--alignments",
+        type=Path,
+        metavar="DIR",
+        help="folder that an align stage of the run wrote, instead of aligning",
+    )
+    add("--checkpoint", type=Path, help="another one than the run's average or best")
+    add("--manifests", type=Path, help="folder of manifests (default: the run's)")
+    add("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    return parse
+
+
+if __name__ == "__main__":
+    run(main)

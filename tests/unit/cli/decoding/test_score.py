@@ -1,0 +1,131 @@
+"""scripts/score.py's command."""
+
+import json
+import re
+
+import pytest
+
+from asrkit.cli.decoding.score import main
+from asrkit.decoding.scoring.score import Hypothesis, score
+from asrkit.decoding.scoring.wer_files import (
+    results_entry,
+    update_results,
+    write_decode_files,
+)
+from asrkit.utils.errors import InputError
+
+
+@pytest.fixture
+def greedy(tmp_path):
+    folder = tmp_path / "greedy"
+    hypotheses = [Hypothesis("u", ["A", "B"], ["A"])]
+    write_decode_files(folder, "test", "greedy", hypotheses, score(hypotheses))
+    return folder
+
+
+LINE = "[test-greedy] %WER 50.00% [1 / 2, 0 ins, 1 del, 0 sub ] 95% CI [50.00, 50.00]"
+MORE = "  CER 66.67 %, 0 of 1 hypotheses empty, interval over utterances"
+
+
+def test_recogs_file(greedy, capsys):
+    assert main([str(greedy / "recogs-test.txt")]) == 0
+    assert capsys.readouterr().out.splitlines() == [LINE, MORE]
+
+
+def test_trn_files_and_errs(greedy, tmp_path, capsys):
+    ref, hyp = greedy / "test.ref.trn", greedy / "test.hyp.trn"
+    out = tmp_path / "out"
+    assert main(["--ref", str(ref), "--hyp", str(hyp), "--out-dir", str(out)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == LINE
+    for name in ("errs-test.txt", "groups-test.tsv"):
+        assert (out / name).read_text() == (greedy / name).read_text()
+
+
+def test_speakers_durations_and_speed_of_our_own_decode(tmp_path, capsys):
+    folder = tmp_path / "greedy"
+    hypotheses = [
+        Hypothesis(f"{s}-{n}", ["a"] * 9, ["a"] * (9 - s % 2), f"spk{s}", 2.5)
+        for s in range(8)
+        for n in range(20)
+    ]
+    result = score(hypotheses)
+    write_decode_files(folder, "dev", "greedy", hypotheses, result)
+    entry = results_entry("dev", "greedy", result, 45.6, 700.0)
+    update_results(tmp_path / "results.json", entry)
+    assert main([str(folder / "recogs-dev.txt"), "--details"]) == 0
+    out = capsys.readouterr().out
+    low, high = result.ci95
+    line = f"95% CI [{low:.2f}, {high:.2f}] RTFx 46 memory 700 MiB"
+    assert out.splitlines()[0].endswith(line)
+    assert "interval over speakers" in out
+    assert re.search(r"spk1 +11\.11 +20 +180", out)
+    assert re.search(r"2-5 s +5\.56 +160", out)
+    assert re.search(r"most frequent deletions\n +80  a\n", out)
+
+
+def test_compare_two_toolkits_on_a_page(greedy, tmp_path, capsys):
+    other = tmp_path / "nemo" / "manifest.json"
+    other.parent.mkdir()
+    fields = {"audio_filepath": "u", "text": "a b.", "pred_text": "A, b", "duration": 1}
+    other.write_text(json.dumps(fields))
+    page, out = tmp_path / "report.html", tmp_path / "out"
+    argv = [str(greedy / "recogs-test.txt"), "--compare", str(other)]
+    argv += ["--normalize", "librispeech", "--html", str(page), "--out-dir", str(out)]
+    assert main(argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == LINE
+    assert any(line.startswith("[manifest-nemo] %WER 0.00%") for line in lines)
+    assert any(
+        line.startswith("[test] nemo minus greedy: -50.00 % WER") for line in lines
+    )
+    assert lines[-1] == f"wrote {page}"
+    text = page.read_text()
+    assert "Texts normalized: librispeech." in text
+    assert '"method":"nemo"' in text
+    assert (out / "compared" / "errs-manifest.txt").exists()
+    with pytest.raises(InputError, match="different references in 1 utterances"):
+        main(argv[:3])
+
+
+def test_systems_of_one_folder_go_by_their_paths(greedy, capsys):
+    path = str(greedy / "recogs-test.txt")
+    assert main([path, "--compare", path]) == 0
+    assert f"[test] {path} minus {path}: +0.00 %" in capsys.readouterr().out
+
+
+def test_missing_utterances(tmp_path, capsys):
+    ref, hyp = tmp_path / "text", tmp_path / "hyp.txt"
+    ref.write_text("u1 A B\nu2 C\n")
+    hyp.write_text("u1 A B\n")
+    argv = ["--ref", str(ref), "--hyp", str(hyp)]
+    with pytest.raises(InputError, match=r"lacks 1 of 2 .*: u2; .*--missing-as-empty"):
+        main(argv)
+    assert main([*argv, "--missing-as-empty"]) == 0
+    out = capsys.readouterr().out
+    assert "%WER 33.33% [1 / 3, 0 ins, 1 del, 0 sub ]" in out
+    assert "1 of 2 hypotheses empty" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "--ref and --hyp"),
+        (["--ref", "a"], "--ref and --hyp"),
+        (["--hyp", "b"], "--ref and --hyp"),
+        (["r", "--ref", "a", "--hyp", "b"], "--ref and --hyp"),
+        (["r", "--compare", "a", "b"], "--compare needs a file for each of the 1"),
+        (["a/r", "b/r", "--out-dir", "x"], "--out-dir: two files are of one set"),
+    ],
+)
+def test_wrong_choice_of_files(argv, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    assert "95 % confidence interval" in " ".join(capsys.readouterr().out.split())

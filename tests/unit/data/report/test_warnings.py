@@ -1,0 +1,90 @@
+"""What the data report says is odd about a corpus."""
+
+from tests.unit.data.report.reports import LIMITS, clean, make_cut, report_on
+
+
+def warnings_of(report, start):
+    return [warning for warning in report.warnings if warning.startswith(start)]
+
+
+def test_warnings_name_problem_part_count_fate_examples_and_advice():
+    train = [*clean("train"), *(make_cut(f"empty-{i}", "") for i in range(5))]
+    train += [make_cut("x", "ÜÉ"), make_cut("y", "É", peak=1.0, clipped=0.5)]
+    test = [*clean("test"), make_cut("mute", "", peak=0.0, speaker="eve")]
+    report = report_on(train=train, dev=[make_cut("d", "É", clipped=0.5)], test=test)
+    assert warnings_of(report, "Empty text") == [
+        "Empty text: 5 of train left out (empty-0, empty-1, empty-2 and 2 more); "
+        "1 of test decoded all the same (mute). Write their transcripts or drop them "
+        "from the corpus."
+    ]
+    (silent,) = warnings_of(report, "Silent audio")
+    assert "audio: 1 of test decoded all the same (mute). Listen" in silent
+    (lacking,) = warnings_of(report, "Text that the tokenizer lacks")
+    assert "lacks (É in 3, Ü in 1): 2 of train left out (x, y); 1 of dev kept" in (
+        lacking
+    )
+    (clipped,) = warnings_of(report, "Clipped audio")
+    assert "audio: 1 of dev kept (d). Lower" in clipped
+
+
+def test_clean_corpus_gives_no_warning():
+    parts = {part: clean(part, 4) for part in ("train", "dev", "test")}
+    parts["train"] += [make_cut("all", "ABCDEFGH A", 8.0)]
+    report = report_on(LIMITS, **parts)
+    assert report.warnings == []
+    assert report.render().endswith("\n\nNo warnings.\n")
+
+
+def test_corpus_of_one_speaker_says_so():
+    report = report_on(train=[make_cut("a", "A")], test=[make_cut("b", "B")])
+    assert warnings_of(report, "The corpus has one speaker, 'ann'")
+    assert "one speaker" in report.render()
+
+
+def test_shared_speakers():
+    train = [make_cut("1", "A", speaker="ann"), make_cut("2", "B", speaker="bob")]
+    test = [make_cut("3", "C", speaker="bob"), make_cut("4", "D", speaker="cid")]
+    report = report_on(
+        train=train, train_more=clean("dev"), dev=clean("dev"), test=test
+    )
+    (of_test,) = warnings_of(report, "test:")
+    assert of_test.startswith("test: 1 of 2 speakers are also in train (bob)")
+    (of_dev,) = warnings_of(report, "dev:")
+    assert of_dev.startswith("dev: 1 of 1 speakers are also in train (dev-speaker)")
+
+
+def test_nameless_speakers_are_reported():
+    report = report_on(
+        train=[make_cut("1", "A", speaker=None)], dev=clean("dev"), test=clean("test")
+    )
+    assert warnings_of(report, "No speakers are named in train, so")
+    assert report.parts[0].speakers == 0
+    rows = [line.split() for line in report.render().splitlines()[3:5]]
+    assert [row[5] for row in rows] == ["?", "1"]
+
+
+def test_shared_sentences_are_counted():
+    train = [make_cut("1", "A  B"), make_cut("2", "C"), make_cut("3", "")]
+    texts = ["A B", "A B", "C", "D", "", "E", "F", "G"]
+    test = [make_cut(str(i), text, speaker="t") for i, text in enumerate(texts)]
+    report = report_on(train=train[:1], train_more=train[1:], test=test)
+    (warning,) = warnings_of(report, "test: the sentences")
+    assert "of 3 of 8 utterances (37.5 %) are also in train" in warning
+
+
+def test_mixed_sampling_rates():
+    report = report_on(train=clean("train"), test=clean("test", 2, rate=8000))
+    assert warnings_of(report, "Several sampling rates (16000 Hz: 3, 8000 Hz: 2)")
+    assert "sampling rate: 8000 Hz, 16000 Hz" in report.render()
+
+
+def test_unused_pieces():
+    report = report_on(train=clean("train"), test=clean("test"))
+    assert warnings_of(report, "Only 22 % of the tokenizer's pieces occur in train")
+    more = report_on(train=clean("train"), train_more=[make_cut("m", "CDEF")])
+    assert not warnings_of(more, "Only")
+
+
+def test_nothing_left_to_train_on():
+    report = report_on(train=[make_cut("a", "")], dev=clean("dev"))
+    assert report.warnings[0].startswith("train: every utterance is left out")

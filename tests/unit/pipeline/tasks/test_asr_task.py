@@ -1,0 +1,104 @@
+"""The task: what is trained, and sums that do not depend on the batch."""
+
+import torch
+
+from asrkit.data.batches.batch import Batch
+from asrkit.data.features.augment import AugmentConfig
+from asrkit.data.features.fbank import FeaturesConfig
+from asrkit.losses.ctc import CtcLossConfig
+from asrkit.losses.full import FullLossConfig
+from asrkit.models.asr_model import ModelConfig
+from asrkit.models.conformer import ConformerConfig
+from asrkit.models.joiner import JoinerConfig
+from asrkit.models.predictor import PredictorConfig
+from asrkit.pipeline.tasks.asr_task import AsrTask
+
+
+def make_task(loss, frozen=(), num_layers=1):
+    torch.manual_seed(0)
+    encoder = ConformerConfig(
+        num_layers=num_layers, dim=16, num_heads=2, ff_dim=16, kernel_size=3,
+        dropout=0.0, subsampling_channels=2,
+    )  # fmt: skip
+    model = ModelConfig(
+        encoder=encoder,
+        predictor=PredictorConfig(dim=8, dropout=0.0),
+        joiner=JoinerConfig(dim=8),
+    ).build(num_bins=80, vocab_size=7)
+    return AsrTask(
+        model, loss.build(model), FeaturesConfig().build(),
+        AugmentConfig().spec.build(),
+        freeze=frozen,
+    )  # fmt: skip
+
+
+def make_batch(rows):
+    torch.manual_seed(1)
+    lens = torch.tensor([8000, 5000, 3000])
+    token_lens = torch.tensor([3, 2, 0])
+    signal = torch.randn(3, 8000) * (torch.arange(8000) < lens[:, None])
+    tokens = torch.randint(1, 7, (3, 3)) * (torch.arange(3) < token_lens[:, None])
+    width = int(token_lens[rows].max())
+    return Batch(
+        ids=[str(r) for r in rows], texts=[""] * len(rows), speakers=[None] * len(rows),
+        signal=signal[rows, : int(lens[rows].max())], signal_lens=lens[rows],
+        tokens=tokens[rows, :width], token_lens=token_lens[rows],
+        durations=[0.5] * len(rows),
+    )  # fmt: skip
+
+
+def test_the_loss_of_a_batch_is_the_sum_of_its_utterances():
+    task = make_task(FullLossConfig()).eval()
+    whole = task(make_batch([0, 1, 2]))
+    alone = [task(make_batch([row])) for row in range(3)]
+    torch.testing.assert_close(whole.loss, sum(one.loss for one in alone))
+    assert whole.weight == sum(one.weight for one in alone)
+    for name in ("transducer", "ctc", "frames", "tokens", "utterances"):
+        assert name in whole.stats
+        torch.testing.assert_close(
+            whole.stats[name], sum(one.stats[name] for one in alone)
+        )
+    combined = whole.stats["transducer"] + 0.3 * whole.stats["ctc"]
+    torch.testing.assert_close(whole.loss.detach(), combined)
+
+
+def test_every_trainable_parameter_gets_a_gradient_and_no_other():
+    for loss, frozen in (
+        (FullLossConfig(), ()),
+        (CtcLossConfig(), ()),
+        (FullLossConfig(), ("predictor",)),
+        (FullLossConfig(weights={"transducer": 1.0}), ()),
+    ):
+        task = make_task(loss, frozen)
+        task(make_batch([0, 1, 2])).loss.backward()
+        for name, parameter in task.named_parameters():
+            assert (parameter.grad is not None) == parameter.requires_grad, name
+    trainable = {n.split(".")[1] for n, p in task.named_parameters() if p.requires_grad}
+    assert trainable == {"encoder", "predictor", "joiner"}
+
+
+def test_two_halves_of_a_batch_give_the_gradient_of_the_whole():
+    task = make_task(FullLossConfig()).eval()
+    batch = make_batch([0, 1, 2])
+    sums = []
+    for parts in ([batch], batch.split(1)):
+        task.zero_grad()
+        outputs = [task(part) for part in parts]
+        for output in outputs:
+            output.loss.backward()
+        gradients = [p.grad for p in task.parameters() if p.grad is not None]
+        weight = sum(output.weight for output in outputs)
+        sums.append([weight, torch.cat([g.flatten() for g in gradients])])
+    assert sums[0][0] == sums[1][0]
+    torch.testing.assert_close(sums[0][1], sums[1][1], rtol=1e-5, atol=1e-5)
+
+
+def test_what_takes_the_memory_is_named_with_the_keys_to_change():
+    explained = make_task(FullLossConfig()).explain_memory(make_batch([0, 1, 2]))
+    assert "B = 3 utterances, 1.5 s in all" in explained
+    assert "T = 13 encoder frames and U = 3 tokens, of V = 7" in explained
+    for key in (
+        "loss=full", "data.max_duration", "encoder.checkpoint_activations=true",
+        "loss=fused", "data.max_seconds",
+    ):  # fmt: skip
+        assert key in explained
