@@ -39,6 +39,7 @@ from asrkit.models.lm.transformer_lm import TransformerLmConfig
 from asrkit.models.predictor import PredictorConfig
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.lm_config import LmConfig
+from asrkit.pipeline.old_configs import update_saved
 from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig
 from asrkit.pipeline.stages.align import AlignStageConfig
 from asrkit.pipeline.stages.average import AverageStageConfig
@@ -156,6 +157,7 @@ def from_plain(plain: Any) -> Any:
     """
     if not isinstance(plain, Mapping):
         return plain
+    plain = update_saved(plain)
     values = {key: from_plain(value) for key, value in plain.items() if key != _CLASS}
     if _CLASS not in plain:
         return values

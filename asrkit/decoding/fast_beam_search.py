@@ -116,9 +116,11 @@ class FastBeamSearch:
             owner = shape.row_ids(1).long()
             pred_out = model.predictor.after(contexts.long())
             pred_proj = model.joiner.pred_proj(pred_out)
-            logits = model.joiner(enc_proj[owner, t], pred_proj).float()
-            logits[:, 0] -= self.blank_penalty
-            streams.advance(logits.log_softmax(dim=-1))
+            streams.advance(
+                model.joiner.log_probs(
+                    enc_proj[owner, t], pred_proj, blank_penalty=self.blank_penalty
+                )
+            )
         streams.terminate_and_flush_to_streams()
         lattice = streams.format_output(enc_lens.tolist())
         best = self.k2.shortest_path(lattice, use_double_scores=True)

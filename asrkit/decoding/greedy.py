@@ -151,10 +151,9 @@ class _Loop:
         pred_proj = self.model.joiner.pred_proj(pred_out)[:, None]
         index = window.clamp(max=self.enc_proj.shape[1] - 1)
         enc_proj = self.enc_proj[self.utterances[:, None], index]
-        logits = self.model.joiner(enc_proj, pred_proj).float()
-        if self.search.blank_penalty:
-            logits[..., 0] -= self.search.blank_penalty
-        return logits.log_softmax(dim=-1)
+        return self.model.joiner.log_probs(
+            enc_proj, pred_proj, blank_penalty=self.search.blank_penalty
+        )
 
     def fuse(self, log_probs: Tensor) -> Tensor:
         """Add what is fused."""

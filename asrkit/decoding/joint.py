@@ -59,12 +59,12 @@ class Joint:
         """Evaluate hypotheses at their frames (N,)."""
         place = self._tensor(hypotheses.utterance * self.length + frame)
         row = self._tensor(self._find(hypotheses.context))
-        logits = self.model.joiner(
-            self.enc_proj.index_select(0, place), self.pred_proj.index_select(0, row)
-        ).float()
-        if self.blank_penalty:
-            logits[:, 0] -= self.blank_penalty
-        return self._fuse(hypotheses, logits.log_softmax(dim=1))
+        log_probs = self.model.joiner.log_probs(
+            self.enc_proj.index_select(0, place),
+            self.pred_proj.index_select(0, row),
+            blank_penalty=self.blank_penalty,
+        )
+        return self._fuse(hypotheses, log_probs)
 
     def extend(
         self,

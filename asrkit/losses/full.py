@@ -38,4 +38,4 @@ class FullLossConfig(TransducerLossConfig):
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
-        return FullCriterion(self.options())
+        return FullCriterion(self.options(model))

@@ -14,4 +14,4 @@ class FusedLossConfig(TransducerLossConfig):
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
-        return ProjectedCriterion(fused_loss, self.options())
+        return ProjectedCriterion(fused_loss, self.options(model))

@@ -115,5 +115,5 @@ class MbrLossConfig(TransducerLossConfig):
         return MbrCriterion(
             renorm_scale=self.renorm_scale,
             reference_weight=self.reference_weight,
-            options=self.options(),
+            options=self.options(model),
         )

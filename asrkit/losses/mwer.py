@@ -120,7 +120,7 @@ class MwerLossConfig(MbrLossConfig):
             self.num_hypotheses,
             renorm_scale=self.renorm_scale,
             reference_weight=self.reference_weight,
-            options=self.options(),
+            options=self.options(model),
         )
 
 

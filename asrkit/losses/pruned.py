@@ -178,5 +178,5 @@ class PrunedLossConfig(TransducerLossConfig):
             lm_scale=self.lm_scale,
             scales=Scales(self.simple_loss_scale, self.warmup_updates),
             max_cells=self.max_cells,
-            options=self.options(),
+            options=self.options(model),
         )

@@ -24,5 +24,5 @@ class SampleWiseLossConfig(TransducerLossConfig):
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
-        options = {**self.options(), "max_cells": self.max_cells}
+        options = {**self.options(model), "max_cells": self.max_cells}
         return ProjectedCriterion(sample_wise_loss, options)

@@ -133,5 +133,5 @@ class SampledLossConfig(TransducerLossConfig):
             log_q_correction=self.log_q_correction,
             until=self.until,
             vocab_size=model.vocab_size,
-            options=self.options(),
+            options=self.options(model),
         )

@@ -86,15 +86,13 @@ class TransducerLossConfig(LossConfig):
     """Makes late labels cost more, per frame; try 0.001 to 0.01."""
     fastemit: float = 0.0
     """Share by which gradients through labels grow; try 0.001 to 0.01."""
-    hat: bool = False
-    """Blank as a sigmoid of its own: the labels' part is a language model."""
     backend: Backend = Backend.AUTO
     """AUTO, TORCH, TRITON; loss=full knows TORCHAUDIO and K2, too."""
 
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        Rules(self.topology, 0, self.delay_penalty, self.fastemit, self.hat)
+        Rules(self.topology, 0, self.delay_penalty, self.fastemit)
         peers = (Backend.TORCHAUDIO, Backend.K2)
         if self.backend in peers and not self.has_peers():
             raise ValueError(
@@ -110,7 +108,7 @@ class TransducerLossConfig(LossConfig):
         """Say whether other packages compute this loss, too."""
         return False
 
-    def options(self) -> dict[str, Any]:
+    def options(self, model: AsrModel) -> dict[str, Any]:
         """Return the shared keyword arguments of the loss functions.
 
         Losses come one by one, impossible ones as +inf: the criterion counts them.
@@ -119,7 +117,7 @@ class TransducerLossConfig(LossConfig):
             "topology": self.topology,
             "delay_penalty": self.delay_penalty,
             "fastemit": self.fastemit,
-            "hat": self.hat,
+            "hat": model.joiner.hat,
             "backend": self.backend,
             "reduction": "none",
             "impossible": "inf",

@@ -37,23 +37,23 @@ class ViterbiCriterion(Criterion):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss summed over the batch."""
         assert batch.alignment is not None
-        logits = path_logits(model, batch.enc_out, batch.alignment, batch.carried)
+        log_probs = path_log_probs(model, batch.enc_out, batch.alignment, batch.carried)
         losses = frame_wise_loss(
-            logits,
+            log_probs,
             batch.alignment,
             batch.enc_lens,
             label_smoothing=self.label_smoothing,
             label_boost=self.label_boost,
         )
-        padding = make_pad_mask(batch.enc_lens, logits.shape[1])
-        right = (logits.detach().argmax(dim=-1) == batch.alignment) & ~padding
+        padding = make_pad_mask(batch.enc_lens, log_probs.shape[1])
+        right = (log_probs.detach().argmax(dim=-1) == batch.alignment) & ~padding
         return losses.sum(), {
             "frames_right": right.sum(),
             "labels_right": (right & (batch.alignment != 0)).sum(),
         }
 
 
-def path_logits(
+def path_log_probs(
     model: AsrModel, enc_out: Tensor, alignment: Tensor, carried: Tensor | None
 ) -> Tensor:
     """Evaluate the joiner along a path.
@@ -65,13 +65,14 @@ def path_logits(
         carried: Labels before the first frame, (B, C), int64; None: there are none.
 
     Returns:
-        (B, T, V), unnormalised.
+        (B, T, V).
     """
     labels, rows = frame_contexts(alignment, carried, model.predictor.context_size)
     # The few rows of the predictor are projected before frames share them.
     pred_proj = model.joiner.pred_proj(model.predictor.contexts(labels))
     utterance = torch.arange(len(rows), device=rows.device)[:, None]
-    return model.joiner(model.joiner.enc_proj(enc_out), pred_proj[utterance, rows])
+    enc_proj = model.joiner.enc_proj(enc_out)
+    return model.joiner.log_probs(enc_proj, pred_proj[utterance, rows])
 
 
 class FocalHeadCriterion(Criterion):

@@ -13,6 +13,18 @@ from torch import Tensor
 from asrkit.transducer.rules import Rules
 
 
+def output_log_probs(logits: Tensor, *, hat: bool) -> Tensor:
+    """Return log-probabilities (..., V) of logits (..., V), blank at id 0.
+
+    With `hat` blank is the sigmoid of its logit, and the labels share the rest by a
+    softmax of theirs (Variani et al., 2020, arXiv 2003.07705).
+    """
+    if not hat:
+        return logits.log_softmax(dim=-1)
+    blank, labels = logits[..., :1], logits[..., 1:].log_softmax(dim=-1)
+    return torch.cat([F.logsigmoid(blank), labels + F.logsigmoid(-blank)], dim=-1)
+
+
 def arc_log_probs(
     logits: Tensor, index: Tensor, rules: Rules
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -61,7 +61,7 @@ def frame_contexts(
 
 
 def frame_wise_loss(
-    logits: Tensor,
+    log_probs: Tensor,
     alignment: Tensor,
     enc_lens: Tensor,
     *,
@@ -70,15 +70,16 @@ def frame_wise_loss(
 ) -> Tensor:
     """Cross-entropy along the path, with label smoothing and a boost of labels.
 
-    With p = softmax(logits), V tokens with blank, smoothing e and boost b, a frame has
+    With p = exp(log_probs), V tokens with blank, smoothing e and boost b, a frame has
 
         -(1 - e) log p(y_t) - e / V sum_k log p(k) - b [y_t is a label] log p(y_t)
 
     where the first two terms are those of Szegedy et al. (2016) and of torch. The
-    boost is not smoothed. Computed in float32 or better.
+    boost is not smoothed.
 
     Args:
-        logits: In the cells of the path, (B, T, V).
+        log_probs: Of all tokens in the cells of the path, (B, T, V), as
+            `Joiner.log_probs` gives them: float32 or better.
         alignment: Label of every frame, 0 for none and in the padding, (B, T), int64.
         enc_lens: (B,), int64; frames past it do not count.
         label_smoothing: Probability mass spread over all tokens, 0 to 1.
@@ -87,7 +88,6 @@ def frame_wise_loss(
     Returns:
         (B,), the sum over each utterance's frames.
     """
-    log_probs = _log_probs(logits)
     own = 1.0 - label_smoothing + label_boost * (alignment != 0)
     losses = -own * _of_labels(log_probs, alignment)
     if label_smoothing:
@@ -100,20 +100,16 @@ def focal_loss(
 ) -> Tensor:
     """Cross-entropy in which frames that are learnt count less (Lin et al., 2017).
 
-    A frame has -(1 - p(y_t))^factor log p(y_t). Arguments and result as of
-    `frame_wise_loss`; factor 0 gives plain cross-entropy.
+    A frame has -(1 - p(y_t))^factor log p(y_t) with p = softmax(logits), (B, T, V),
+    computed in float32 or better; factor 0 gives plain cross-entropy. The rest is as of
+    `frame_wise_loss`.
     """
-    log_prob = _of_labels(_log_probs(logits), alignment)
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    log_prob = _of_labels(F.log_softmax(logits, dim=-1, dtype=dtype), alignment)
     # A root has no slope at 0, where p rounds to 1.
     tiny = torch.finfo(log_prob.dtype).tiny
     missing = -torch.expm1(log_prob).clamp(max=-tiny)
     return _sum_frames(-(missing**factor) * log_prob, enc_lens)
-
-
-def _log_probs(logits: Tensor) -> Tensor:
-    """Normalize logits (B, T, V) in float32 or better, whatever autocast says."""
-    dtype = torch.promote_types(logits.dtype, torch.float32)
-    return F.log_softmax(logits, dim=-1, dtype=dtype)
 
 
 def _of_labels(log_probs: Tensor, alignment: Tensor) -> Tensor:

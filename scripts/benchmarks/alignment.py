@@ -14,7 +14,7 @@ from lhotse import CutSet
 from lhotse.supervision import AlignmentItem
 
 from asrkit.cli.decoding.align import Failures, align, open_sets
-from asrkit.cli.decoding.aligner import Aligner, frame_seconds, trained_rules
+from asrkit.cli.decoding.aligner import Aligner, frame_seconds, trained_paths
 from asrkit.cli.main import run
 from asrkit.config import from_plain
 from asrkit.data.attached.rows import read_rows
@@ -52,7 +52,7 @@ def main() -> int:
         found = _stored(args.alignments, recognizer, cuts)
         _report(args.alignments.resolve().parent.name, found, true)
         return 0
-    for by in map(By, args.by or trained_rules(recognizer.config)):
+    for by in map(By, args.by or trained_paths(recognizer.config)):
         _report(
             by.value, _aligned(Aligner(recognizer, by, 30.0), args.set, folder), true
         )

@@ -200,7 +200,9 @@ def viterbi(x: Inputs) -> Tensor:
     rows = torch.arange(x.B, device=x.enc.device)[:, None], labels_before(alignment)
     hidden = torch.tanh(x.enc + x.pred[rows]).repeat(2, 1, 1)
     logits = torch.nn.functional.linear(hidden, x.weight.to(hidden.dtype), x.bias)
-    return frame_wise_loss(logits, alignment.repeat(2, 1), x.enc_lens.repeat(2)).sum()
+    log_probs = logits.float().log_softmax(dim=-1)
+    lens = x.enc_lens.repeat(2)
+    return frame_wise_loss(log_probs, alignment.repeat(2, 1), lens).sum()
 
 
 def lattice(x: Inputs) -> Tensor:

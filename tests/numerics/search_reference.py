@@ -12,7 +12,7 @@ from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
 
 
-def make_model(vocab_size=4, seed=0, context_size=2):
+def make_model(vocab_size=4, seed=0, context_size=2, hat=False):
     torch.manual_seed(seed)
     encoder = ConformerConfig(
         num_layers=1, dim=8, num_heads=2, ff_dim=8, kernel_size=3, dropout=0.0,
@@ -21,7 +21,7 @@ def make_model(vocab_size=4, seed=0, context_size=2):
     model = ModelConfig(
         encoder=encoder,
         predictor=PredictorConfig(dim=8, dropout=0.0, context_size=context_size),
-        joiner=JoinerConfig(dim=8),
+        joiner=JoinerConfig(dim=8, hat=hat),
     ).build(num_bins=80, vocab_size=vocab_size)
     for part in (model.joiner, model.predictor, model.ctc_head):
         for parameter in part.parameters():
@@ -37,7 +37,10 @@ def log_probs_after(model, enc_out, text, blank_penalty=0.0):
     pred = model.joiner.pred_proj(model.predictor.contexts(context))[0]
     logits = model.joiner(model.joiner.enc_proj(enc_out), pred)
     logits[:, 0] -= blank_penalty
-    return logits.log_softmax(dim=-1)
+    if not model.joiner.hat:
+        return logits.log_softmax(dim=-1)
+    blank = 1 / (1 + torch.exp(-logits[:, :1]))
+    return torch.cat([blank, (1 - blank) * logits[:, 1:].softmax(dim=-1)], dim=-1).log()
 
 
 def all_texts(scores):

@@ -22,6 +22,7 @@ from tests.numerics.torchaudio_beam import torchaudio_beam
 
 V = 4
 WIDE = 400  # more than there are texts
+HAT = pytest.mark.parametrize("hat", [False, True], ids=["softmax", "hat"])
 
 
 class Bigram(Scorer):
@@ -59,9 +60,9 @@ def run(search, model, enc_out):
     return search(model, enc_out, torch.tensor([enc_out.shape[1]]))[0]
 
 
-def assert_nbest(found, expected):
-    assert len(found) == min(len(expected), len(found))
-    for one, (text, score) in zip(found, expected, strict=False):
+def assert_nbest(found, expected, nbest=20):
+    assert len(found) == min(len(expected), nbest)
+    for one, (text, score) in zip(found, expected[:nbest], strict=True):
         assert tuple(one.tokens) == text
         assert one.score == pytest.approx(score, abs=1e-4)
         assert len(one.frames) == len(one.confidences) == len(text)
@@ -69,11 +70,14 @@ def assert_nbest(found, expected):
         assert all(0 <= p <= 1 for p in one.confidences)
 
 
+@HAT
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("scale", [0.0, 0.5])
 @pytest.mark.parametrize("blank_penalty", [0.0, 1.0])
-def test_a_wide_modified_beam_finds_the_best_texts_of_all(seed, scale, blank_penalty):
-    model, enc_out, lm = make_model(V, seed), encode(4), Bigram()
+def test_a_wide_modified_beam_finds_the_best_texts_of_all(
+    seed, scale, blank_penalty, hat
+):
+    model, enc_out, lm = make_model(V, seed, hat=hat), encode(4), Bigram()
     options = {"blank_penalty": blank_penalty}
     expected = transducer_texts(
         model, enc_out[0], 1, stays=False,
@@ -81,21 +85,23 @@ def test_a_wide_modified_beam_finds_the_best_texts_of_all(seed, scale, blank_pen
     )  # fmt: skip
     fusion = Fusion([(lm, scale)] if scale else [])
     search = ModifiedBeamSearch(WIDE, 20, fusion=fusion, **options)
-    found = run(search, model, enc_out)
-    assert len(found) == 20
-    assert_nbest(found, expected)
+    assert_nbest(run(search, model, enc_out), expected)
 
 
+@HAT
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("scale", [0.0, 0.5])
-def test_a_wide_beam_finds_the_best_texts_of_all(seed, scale):
-    model, enc_out, lm = make_model(3, seed), encode(3), Bigram()
+@pytest.mark.parametrize("blank_penalty", [0.0, 1.0])
+def test_a_wide_beam_finds_the_best_texts_of_all(seed, scale, blank_penalty, hat):
+    model, enc_out, lm = make_model(3, seed, hat=hat), encode(3), Bigram()
+    options = {"blank_penalty": blank_penalty}
     expected = transducer_texts(
-        model, enc_out[0], 2, stays=True, fused=lambda *at: scale * lm.by_text(*at)
-    )
+        model, enc_out[0], 2, stays=True,
+        fused=lambda *at: scale * lm.by_text(*at), **options,
+    )  # fmt: skip
     lm.table = lm.table[:, :3]
     fusion = Fusion([(lm, scale)] if scale else [])
-    search = BeamSearch(WIDE, 20, max_symbols=2, fusion=fusion)
+    search = BeamSearch(WIDE, 20, max_symbols=2, fusion=fusion, **options)
     assert_nbest(run(search, model, enc_out), expected)
 
 
@@ -108,13 +114,14 @@ def test_a_wide_ctc_beam_finds_the_best_texts_of_all(seed, blank_penalty):
     assert_nbest(run(search, model, enc_out), expected)
 
 
+@HAT
 @pytest.mark.parametrize(
     ("max_symbols", "penalty"), [(1, 0.0), (2, 0.0), (10, 0.0), (2, 1.0)]
 )
 @pytest.mark.parametrize("scale", [0.0, 0.5])
 @pytest.mark.parametrize("seed", range(3))
-def test_greedy_takes_the_best_arc(max_symbols, penalty, scale, seed):
-    model, enc_out, lm = make_model(V, seed), encode(20), Bigram()
+def test_greedy_takes_the_best_arc(max_symbols, penalty, scale, seed, hat):
+    model, enc_out, lm = make_model(V, seed, hat=hat), encode(20), Bigram()
     fused = (lambda *at: scale * lm.by_text(*at)) if scale else None
     text, frames, score = greedy_text(model, enc_out[0], max_symbols, fused, penalty)
     fusion = Fusion([(lm, scale)] if scale else [])
@@ -151,9 +158,10 @@ def test_ctc_greedy_merges_repeats_and_drops_blank():
     assert second.score == pytest.approx(4 * best, abs=1e-5)
 
 
+@HAT
 @pytest.mark.parametrize("seed", range(5))
-def test_a_modified_beam_of_one_is_greedy_with_one_label_a_frame(seed):
-    model, enc_out = make_model(V, seed), encode(30)
+def test_a_modified_beam_of_one_is_greedy_with_one_label_a_frame(seed, hat):
+    model, enc_out = make_model(V, seed, hat=hat), encode(30)
     (greedy,) = run(GreedySearch(1), model, enc_out)
     (beam,) = run(ModifiedBeamSearch(1), model, enc_out)
     # After a label greedy asks the same frame again, the beam the next one.
@@ -165,6 +173,7 @@ def test_a_modified_beam_of_one_is_greedy_with_one_label_a_frame(seed):
     assert beam.tokens == greedy.tokens
 
 
+@HAT
 @pytest.mark.parametrize(
     "search",
     [
@@ -182,8 +191,8 @@ def test_a_modified_beam_of_one_is_greedy_with_one_label_a_frame(seed):
     ],
     ids=lambda search: type(search).__name__,
 )
-def test_a_result_does_not_depend_on_its_batch(search):
-    model = make_model(V)
+def test_a_result_does_not_depend_on_its_batch(search, hat):
+    model = make_model(V, hat=hat)
     lens = torch.tensor([12, 1, 30, 7, 0])
     enc_out = encode(30).repeat(5, 1, 1)
     enc_out += torch.arange(5)[:, None, None]
@@ -231,8 +240,9 @@ def test_frames_are_those_of_the_best_path():
     assert found.frames == best[1]
 
 
-def test_the_internal_lm_sees_no_audio():
-    model = make_model(V).float()
+@HAT
+def test_the_internal_lm_sees_no_audio(hat):
+    model = make_model(V, hat=hat).float()
     lm = InternalLm(model)
     state = lm.start(2, torch.device("cpu"))
     state = lm.advance(state, torch.tensor([1, 3]))

@@ -1,6 +1,7 @@
 """Every YAML composes, builds and survives a checkpoint; mistakes are named."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,7 @@ def test_presets_have_about_the_size_of_their_name(name, low, high):
         ("loss.backend=cuda", "TORCHAUDIO"),
         ("loss.backend=K2", "loss.backend=K2 computes loss=full only"),
         ("loss.topology=RNA", "MONOTONIC"),
+        ("loss.hat=true", "loss.hat (FusedLossConfig): no 'hat' here"),
         ("loss.fastemit=-1", "fastemit is negative"),
         ("predictor.context_size=5", "predictor.context_size must be 1 or 2"),
         ("loss.weights={transduser: 1}", "loss.weights.transduser"),
@@ -167,6 +169,24 @@ def test_differences_name_dotted_keys():
     assert changed["optim.lr"] == (0.001, 0.5)
     assert changed["seed"] == (42, 1)
     assert len(changed) == 2
+
+
+@pytest.mark.parametrize("hat", [False, True])
+@pytest.mark.parametrize("pipeline", ["single", "progressive"])
+def test_a_saved_loss_with_hat_is_read_as_a_joiner_with_it(pipeline, hat):
+    config = make(f"pipeline={pipeline}", f"joiner.hat={hat}", "loss=pruned")
+    for name in config.pipeline.training():
+        stage = for_stage(config, name)
+        plain = to_plain(stage)
+        del plain["joiner"]["hat"]
+        losses = [plain["loss"], plain["pipeline"]["stages"][name]["loss"]]
+        for loss in losses:
+            if loss and loss["class"] not in ("CtcLossConfig", "ViterbiLossConfig"):
+                loss["hat"] = hat
+        knew = any("hat" in loss for loss in losses if loss)
+        found = from_plain(plain)
+        assert found == (stage if knew else replace(stage, joiner=found.joiner))
+        assert found.joiner.hat is (hat and knew)
 
 
 def test_a_config_of_another_version_is_refused():

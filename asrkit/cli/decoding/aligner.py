@@ -8,13 +8,12 @@ from asrkit.data.batches.batch import Batch, lengths, pad
 from asrkit.data.features.fbank import Fbank, num_frames
 from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
-from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.models.subsampling import FACTOR, subsampled_lens
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import last_loss, trained
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.pipeline.stages.align import By
-from asrkit.transducer.rules import Rules, Topology
+from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 
 MAX_CELLS = {By.TRANSDUCER: 50_000_000, By.CTC: 1_000_000_000}
@@ -37,7 +36,7 @@ class Aligner:
     def __init__(
         self, recognizer: Recognizer, by: By | None, max_seconds: float
     ) -> None:
-        trained = trained_rules(recognizer.config)
+        trained = trained_paths(recognizer.config)
         if by is None:
             by = By.CTC if By.CTC in trained else By.TRANSDUCER
         if by not in trained:
@@ -47,7 +46,7 @@ class Aligner:
             )
         self.recognizer = recognizer
         self.by = by
-        self.rules = trained[by]
+        self.topology = trained[by]
         self.max_seconds = max_seconds
         self.rate = recognizer.features.sampling_rate
         self.frame_seconds = frame_seconds(recognizer.features)
@@ -72,7 +71,7 @@ class Aligner:
         batch = (self.recognizer.model, enc_out, enc_lens, tokens, token_lens)
         if self.by is By.CTC:
             return align_by_ctc(*batch)
-        return align_by_transducer(*batch, rules=self.rules)
+        return align_by_transducer(*batch, topology=self.topology)
 
     def _encode(self, samples: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Return enc_out (B, T, D) and enc_lens (B,), long audio put together again."""
@@ -122,9 +121,8 @@ def frame_seconds(features: Fbank) -> float:
     return FACTOR * features.shift / features.sampling_rate
 
 
-def trained_rules(config: Config) -> dict[By, Rules]:
-    """Return what a model trains that can align, and by which rules."""
+def trained_paths(config: Config) -> dict[By, Topology]:
+    """Return what a model trains that can align, and along which paths."""
     loss = last_loss(config)
-    hat = isinstance(loss, TransducerLossConfig) and loss.hat
-    rules = Rules(loss.paths or Topology.REGULAR, hat=hat)
-    return {by: rules for by in By if by.value in trained(loss)}
+    topology = loss.paths or Topology.REGULAR
+    return {by: topology for by in By if by.value in trained(loss)}

@@ -29,8 +29,7 @@ class InternalLm(Scorer):
     def scores(self, state: State) -> Tensor:
         """Return log-probabilities of labels, (N, V); 0 for blank."""
         model = self.model
-        logits = self._join(model.joiner.pred_proj(model.predictor.after(state[0])))
-        labels = logits[:, 1:].log_softmax(dim=-1)
+        labels = self._join(model.joiner.pred_proj(model.predictor.after(state[0])))
         return torch.nn.functional.pad(labels, (1, 0))
 
     def advance(self, state: State, labels: Tensor) -> State:
@@ -45,14 +44,13 @@ class InternalLm(Scorer):
     def log_prob(self, tokens: Tensor, token_lens: Tensor) -> Tensor:
         """Return log-probabilities of the labels of tokens (B, U), (B,)."""
         model = self.model
-        logits = self._join(model.joiner.pred_proj(model.predictor(tokens)[:, :-1]))
+        labels = self._join(model.joiner.pred_proj(model.predictor(tokens)[:, :-1]))
         index = (tokens - 1).clamp(min=0)[..., None]
-        scores = logits[..., 1:].log_softmax(dim=-1).gather(2, index)[..., 0]
+        scores = labels.gather(2, index)[..., 0]
         return scores.masked_fill(make_pad_mask(token_lens, tokens.shape[1]), 0).sum(1)
 
     def _join(self, pred_proj: Tensor) -> Tensor:
-        """Return logits (..., V) without audio, float32."""
+        """Return log-probabilities of the labels without audio, (..., V - 1)."""
         model = self.model
         silence = pred_proj.new_zeros(model.encoder.output_dim)
-        logits: Tensor = model.joiner(model.joiner.enc_proj(silence), pred_proj)
-        return logits.float()
+        return model.joiner.label_log_probs(model.joiner.enc_proj(silence), pred_proj)

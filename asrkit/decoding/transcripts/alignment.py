@@ -13,7 +13,7 @@ from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.align import viterbi_align
 from asrkit.transducer.arcs import arc_log_probs
 from asrkit.transducer.merged import next_labels
-from asrkit.transducer.rules import Rules
+from asrkit.transducer.rules import Rules, Topology
 from asrkit.utils.lengths import make_pad_mask
 
 _NUMBERS_AT_ONCE = 1 << 24  # of the joiner's activations: 64 MiB in float32
@@ -27,7 +27,7 @@ def align_by_transducer(
     tokens: Tensor,
     token_lens: Tensor,
     *,
-    rules: Rules,
+    topology: Topology,
 ) -> list[Hypothesis | None]:
     """Find the best path through each utterance's transducer lattice.
 
@@ -39,15 +39,15 @@ def align_by_transducer(
         enc_lens: (B,), int64.
         tokens: (B, U), int64.
         token_lens: (B,), int64.
-        rules: Those that the model was trained with.
+        topology: That of the paths that the model was trained on.
 
     Returns:
         The path with its log-probability as score; None where there is none, and for
         more labels than frames: the regular topology could emit all of them in one
         frame, but nobody speaks that fast.
     """
-    blank, label = _transducer_arcs(model, enc_out, tokens, token_lens, rules)
-    found = viterbi_align(blank, label, enc_lens, token_lens, topology=rules.topology)
+    blank, label = _transducer_arcs(model, enc_out, tokens, token_lens)
+    found = viterbi_align(blank, label, enc_lens, token_lens, topology=topology)
     frames = found.label_frames
     probabilities = label.gather(1, frames.clamp(min=0)[:, None]).squeeze(1).exp()
     possible = (found.score > -torch.inf) & (token_lens <= enc_lens)
@@ -55,10 +55,11 @@ def align_by_transducer(
 
 
 def _transducer_arcs(
-    model: AsrModel, enc_out: Tensor, tokens: Tensor, token_lens: Tensor, rules: Rules
+    model: AsrModel, enc_out: Tensor, tokens: Tensor, token_lens: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the log-probabilities of blank (B, T, U + 1) and label (B, T, U)."""
     joiner = model.joiner
+    rules = Rules(hat=joiner.hat)
     enc_proj = joiner.enc_proj(enc_out)
     pred_proj = joiner.pred_proj(model.predictor(tokens))
     index = next_labels(tokens, token_lens)[:, None]

@@ -135,6 +135,7 @@ def score_lists(
             reduction="none",
             impossible="inf",
             topology=topology,
+            hat=joiner.hat,
         )
         flat = iter((-losses).tolist())
         scores += [[next(flat) for _ in nbest] for nbest in part]

@@ -6,7 +6,6 @@ from enum import Enum
 from asrkit.data.attached.rows import Row
 from asrkit.data.batches.batch import Batch
 from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
-from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import last_loss, trained, validation_search
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
@@ -17,7 +16,7 @@ from asrkit.pipeline.stages.initialization import best_of
 from asrkit.pipeline.stages.results import timed
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.attached import write_shards
-from asrkit.transducer.rules import Rules, Topology
+from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 
 
@@ -86,9 +85,6 @@ class Alignments:
     def __init__(self, recognizer: Recognizer, by: By) -> None:
         self.recognizer = recognizer
         self.by = by
-        loss = last_loss(recognizer.config)
-        hat = isinstance(loss, TransducerLossConfig) and loss.hat
-        self.rules = Rules(Topology.MONOTONIC, hat=hat)
 
     def __call__(self, batch: Batch) -> list[Row]:
         """Return a row for each utterance; `frames` is null where there is no path."""
@@ -99,7 +95,7 @@ class Alignments:
         if self.by is By.CTC:
             found = align_by_ctc(*inputs)
         else:
-            found = align_by_transducer(*inputs, rules=self.rules)
+            found = align_by_transducer(*inputs, topology=Topology.MONOTONIC)
         return [
             {
                 "id": utterance,

@@ -18,7 +18,7 @@ from asrkit.utils.training_progress import TrainingProgress
 V = 9
 
 
-def make_model():
+def make_model(hat=False):
     torch.manual_seed(0)
     encoder = ConformerConfig(
         num_layers=1, dim=16, num_heads=2, ff_dim=16, kernel_size=3, dropout=0.0,
@@ -27,7 +27,7 @@ def make_model():
     return ModelConfig(
         encoder=encoder,
         predictor=PredictorConfig(dim=8, dropout=0.0),
-        joiner=JoinerConfig(dim=8),
+        joiner=JoinerConfig(dim=8, hat=hat),
     ).build(num_bins=80, vocab_size=V)
 
 
@@ -38,9 +38,9 @@ def make_batch():
     return enc_out, torch.tensor([7, 5, 4]), tokens, torch.tensor([4, 2, 0])
 
 
-def compute(config, *, share=0.0, update=0, train=True):
+def compute(config, *, share=0.0, update=0, train=True, hat=False):
     """Return loss, stats and the gradient by enc_out and the joiner's parameters."""
-    model = make_model()
+    model = make_model(hat)
     criterion = config.build(model).train(train)
     criterion.announce(TrainingProgress(share, update))
     enc_out, *batch = make_batch()
@@ -62,8 +62,8 @@ def assert_same(one, other):
 def test_all_ways_to_the_exact_loss_agree(topology, hat):
     from asrkit.transducer.rules import Topology
 
-    options = {"topology": Topology[topology], "hat": hat, "delay_penalty": 0.01}
-    expected = compute(FullLossConfig(**options))
+    options = {"topology": Topology[topology], "delay_penalty": 0.01}
+    expected = compute(FullLossConfig(**options), hat=hat)
     weights = {"transducer": 1.0, "ctc": 0.3}
     for config in (
         FusedLossConfig(**options),
@@ -73,7 +73,7 @@ def test_all_ways_to_the_exact_loss_agree(topology, hat):
             num_samples=V, proposal="unigram", weights=weights, **options
         ),
     ):
-        assert_same(compute(config), expected)
+        assert_same(compute(config, hat=hat), expected)
 
 
 def test_sampling_ends_and_validation_sees_all_tokens():
@@ -98,24 +98,26 @@ def test_the_unigram_proposal_counts_labels():
     assert counts.tolist() == [valid.count(token) for token in range(V)]
 
 
-def test_a_wide_band_is_the_full_loss_beside_the_simple_one():
+@pytest.mark.parametrize("hat", [False, True])
+def test_a_wide_band_is_the_full_loss_beside_the_simple_one(hat):
     config = PrunedLossConfig(s_range=5, warmup_updates=10, weights={"transducer": 1})
-    full = compute(FullLossConfig(weights={"transducer": 1}))[0]
-    found = compute(config, update=10)[0]
+    full = compute(FullLossConfig(weights={"transducer": 1}), hat=hat)[0]
+    found = compute(config, update=10, hat=hat)[0]
     torch.testing.assert_close(found.stats["pruned_loss"], full.loss.detach())
     expected = 0.5 * found.stats["simple_loss"] + full.loss.detach()
     torch.testing.assert_close(found.loss.detach(), expected)
-    early = compute(config, update=0)[0]
+    early = compute(config, update=0, hat=hat)[0]
     expected = early.stats["simple_loss"] + 0.1 * full.loss.detach()
     torch.testing.assert_close(early.loss.detach(), expected)
 
 
+@pytest.mark.parametrize("hat", [False, True])
 @pytest.mark.parametrize("s_range", [2, 3])
-def test_the_band_may_be_taken_utterance_by_utterance(s_range):
+def test_the_band_may_be_taken_utterance_by_utterance(s_range, hat):
     config = {"s_range": s_range, "warmup_updates": 0}
     assert_same(
-        compute(PrunedLossConfig(**config, max_cells=10)),
-        compute(PrunedLossConfig(**config)),
+        compute(PrunedLossConfig(**config, max_cells=10), hat=hat),
+        compute(PrunedLossConfig(**config), hat=hat),
     )
 
 

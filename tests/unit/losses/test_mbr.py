@@ -10,12 +10,14 @@ import torch
 from asrkit.data.batches.nbest import collate_lists, make_lists
 from asrkit.decoding.modified_beam_search import ModifiedBeamSearch
 from asrkit.losses.criterion import Encoded
+from asrkit.losses.full import FullLossConfig
 from asrkit.losses.mbr import MbrLossConfig
 from asrkit.losses.mwer import MwerLossConfig, evaluation
 from asrkit.models.asr_model import ModelConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
+from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 
 V = 9
@@ -27,7 +29,7 @@ LISTS = collate_lists(
 )
 
 
-def make_model(dropout=0.0):
+def make_model(dropout=0.0, hat=False):
     torch.manual_seed(0)
     encoder = ConformerConfig(
         num_layers=1, dim=16, num_heads=2, ff_dim=16, kernel_size=3, dropout=dropout,
@@ -36,7 +38,7 @@ def make_model(dropout=0.0):
     return ModelConfig(
         encoder=encoder,
         predictor=PredictorConfig(dim=8, dropout=dropout),
-        joiner=JoinerConfig(dim=8),
+        joiner=JoinerConfig(dim=8, hat=hat),
     ).build(num_bins=80, vocab_size=V)
 
 
@@ -92,6 +94,16 @@ def test_the_criterion_hands_on_its_settings_and_stats():
     lists = dataclasses.replace(LISTS, lm_scores=wanted)
     output = MbrLossConfig().build(model)(model, make_batch(lists))
     assert output.stats["expected_risk"].item() == pytest.approx(1 + 1 + 2)
+
+
+@pytest.mark.parametrize("hat", [False, True])
+def test_the_reference_counts_as_the_exact_loss_with_the_joiners_distribution(hat):
+    model, batch = make_model(hat=hat), make_batch()
+    criterion = MbrLossConfig(reference_weight=1.0).build(model).eval()
+    exact = FullLossConfig(weights={"transducer": 1.0}, topology=Topology.MONOTONIC)
+    torch.testing.assert_close(
+        criterion(model, batch).loss, exact.build(model)(model, batch).loss
+    )
 
 
 def test_references_without_a_path_are_counted():

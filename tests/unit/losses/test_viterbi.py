@@ -17,7 +17,7 @@ from asrkit.transducer.rules import Topology
 V = 9
 
 
-def make_model(context_size=2, num_layers=3):
+def make_model(context_size=2, num_layers=3, hat=False):
     torch.manual_seed(0)
     encoder = ConformerConfig(
         num_layers=num_layers, dim=16, num_heads=2, ff_dim=16, kernel_size=3,
@@ -26,7 +26,7 @@ def make_model(context_size=2, num_layers=3):
     return ModelConfig(
         encoder=encoder,
         predictor=PredictorConfig(dim=8, context_size=context_size, dropout=0.0),
-        joiner=JoinerConfig(dim=8),
+        joiner=JoinerConfig(dim=8, hat=hat),
     ).build(num_bins=80, vocab_size=V)
 
 
@@ -61,18 +61,27 @@ def frame_by_frame(model, batch):
                 model.joiner.pred_proj(pred),
             )
             y = int(batch.alignment[b, t])
-            yield y, logits.log_softmax(-1)
+            yield y, normalize(logits, model.joiner.hat)
             seen += [y] if y else []
+
+
+def normalize(logits, hat):
+    """Turn logits (V,) into log-probabilities."""
+    if not hat:
+        return logits.log_softmax(-1)
+    blank = logits[:1].sigmoid()
+    return torch.cat([blank, (1 - blank) * logits[1:].softmax(-1)]).log()
 
 
 def alone(name, **options):
     return ViterbiLossConfig(weights={name: 1.0}, **options)
 
 
+@pytest.mark.parametrize("hat", [False, True])
 @pytest.mark.parametrize("context_size", [1, 2])
 @pytest.mark.parametrize("carried", [False, True])
-def test_the_joiners_loss_is_the_sum_over_frames(context_size, carried):
-    model = make_model(context_size)
+def test_the_joiners_loss_is_the_sum_over_frames(context_size, carried, hat):
+    model = make_model(context_size, hat=hat)
     batch = make_batch(model, carried=carried)
     output = alone("transducer").build(model)(model, batch)
     expected, right, labels = 0.0, 0, 0
@@ -98,8 +107,9 @@ def test_padding_is_not_counted_as_right():
     assert stats["labels_right"] == 0
 
 
-def test_gradients_of_the_joiners_loss_are_those_of_the_sum_over_frames():
-    model = make_model()
+@pytest.mark.parametrize("hat", [False, True])
+def test_gradients_of_the_joiners_loss_are_those_of_the_sum_over_frames(hat):
+    model = make_model(hat=hat)
     batch = make_batch(model)
     config = alone("transducer", label_smoothing=0.0, label_boost=2.0)
     loss = config.build(model)(model, batch).loss

@@ -58,5 +58,16 @@ def test_saving_memory_makes_no_other_model(path, done):
     check_snapshot(config, path, done=done)
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_a_snapshot_whose_loss_had_hat_is_that_of_a_joiner_with_it(path, done):
+    rest = {"optim": {"lr": 0.001}, "pipeline": {"stages": {}}}
+    old = {**rest, "joiner": {"dim": 8}, "loss": {"weights": {}, "hat": True}}
+    write_snapshot(old, path)
+    new = {**rest, "joiner": {"dim": 8, "hat": True}, "loss": {"weights": {}}}
+    check_snapshot(new, path, done=done)
+    with pytest.raises(InputError, match=r"joiner\.hat=True, now it is False"):
+        check_snapshot({**new, "joiner": {"dim": 8, "hat": False}}, path, done=done)
+
+
 def test_without_a_snapshot_there_is_nothing_to_compare(tmp_path):
     check_snapshot(CONFIG, tmp_path / "config.yaml", done=False)

@@ -12,7 +12,7 @@ from asrkit.models.asr_model import ModelConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
-from asrkit.transducer.rules import Rules, Topology
+from asrkit.transducer.rules import Topology
 
 V = 5
 ENC_LENS = torch.tensor([5, 4, 3, 2])
@@ -84,9 +84,9 @@ def test_the_transducers_path_is_the_best_of_all(
     model, enc_out, topology, hat, at_once, monkeypatch
 ):
     monkeypatch.setattr(alignment, "_NUMBERS_AT_ONCE", at_once)
-    rules = Rules(topology, hat=hat)
+    model.joiner.hat = hat
     batch = (enc_out, ENC_LENS, TOKENS, TOKEN_LENS)
-    found = align_by_transducer(model, *batch, rules=rules)
+    found = align_by_transducer(model, *batch, topology=topology)
     assert found[3] is None  # three labels in two frames
     for b in range(3):
         T, tokens = int(ENC_LENS[b]), TOKENS[b, : TOKEN_LENS[b]]
@@ -175,7 +175,7 @@ def test_an_utterances_alignment_does_not_depend_on_its_batch(model):
     batch = (enc_out, enc_lens, tokens, token_lens)
     for align, options in (
         (align_by_ctc, {}),
-        (align_by_transducer, {"rules": Rules()}),
+        (align_by_transducer, {"topology": Topology.REGULAR}),
     ):
         together = align(model, *batch, **options)
         assert 0 < together.count(None) < 4

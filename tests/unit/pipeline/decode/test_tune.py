@@ -10,9 +10,10 @@ from asrkit.transducer.rules import Topology
 from tests.numerics.search_reference import make_model, transducer_texts
 
 
+@pytest.mark.parametrize("hat", [False, True])
 @pytest.mark.parametrize("blank_penalty", [0.0, 1.5])
-def test_the_score_of_a_text_is_the_sum_over_its_paths(blank_penalty):
-    model = make_model(3)
+def test_the_score_of_a_text_is_the_sum_over_its_paths(blank_penalty, hat):
+    model = make_model(3, hat=hat)
     torch.manual_seed(0)
     enc_out = torch.randn(2, 3, 8, dtype=torch.float64)
     enc_lens = torch.tensor([3, 2])
