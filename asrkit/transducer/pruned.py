@@ -132,6 +132,8 @@ def pruned_loss(
 ) -> Tensor:
     """Transducer loss over the paths inside the band; memory O(B T R).
 
+    An utterance whose band holds no path counts as one without a path.
+
     Args:
         logits: Joiner output in the band, (B, T, R, V).
         tokens: (B, U), int64.

@@ -9,9 +9,10 @@ import torch
 from asrkit.transducer.full import transducer_loss
 from asrkit.transducer.fused import fused_loss
 from asrkit.transducer.pruned import gather_ranges, prune_ranges, pruned_loss
+from asrkit.transducer.rules import Topology
 from asrkit.transducer.sample_wise import sample_wise_loss
 from asrkit.transducer.simple import simple_loss
-from tests.numerics.lattices import TOPOLOGIES, path_scores, projections, ragged
+from tests.numerics.lattices import TOPOLOGIES, join, path_scores, projections, ragged
 
 
 def draw_ranges(enc_lens, token_lens, T, U, s_range, topology):
@@ -145,20 +146,11 @@ def test_ranges_equal_k2(shared):
     assert checked
 
 
-@pytest.mark.parametrize("topology", TOPOLOGIES)
-@pytest.mark.parametrize("s_range", [2, 3])
-def test_pruned_loss_sums_the_paths_inside_the_band(topology, s_range):
-    B, T, U, V = 12, 5, 3, 4
-    _, tokens, enc_lens, token_lens = ragged(B, T, U, V, possible=True)
-    ranges = draw_ranges(enc_lens, token_lens, T, U, s_range, topology)
+def brute_force(logits, tokens, ranges, enc_lens, token_lens, topology):
+    """Sum the paths inside a band: losses (B,), and gradients of the finite ones."""
     R = ranges.shape[2]
-    logits = torch.randn(B, T, R, V, dtype=torch.float64).requires_grad_()
-    losses = pruned_loss(
-        logits, tokens, ranges, enc_lens, token_lens, topology=topology,
-        reduction="none", impossible="inf",
-    )  # fmt: skip
-    torch.where(losses.isinf(), 0.0, losses).sum().backward()
-    for b in range(B):
+    losses, grads = [], []
+    for b in range(len(logits)):
         frames, labels = int(enc_lens[b]), int(token_lens[b])
         own = logits[b].detach().clone().requires_grad_()
         log_probs = own.log_softmax(-1)
@@ -175,13 +167,116 @@ def test_pruned_loss_sums_the_paths_inside_the_band(topology, s_range):
         scores = path_scores(
             blank[:, : labels + 1], label[:, :labels], topology, first=first, R=R
         )
-        expected = -scores.logsumexp(0)
-        torch.testing.assert_close(losses[b], expected)
-        if expected.isfinite():
-            expected.backward()
-            torch.testing.assert_close(logits.grad[b], own.grad)
-        else:
-            assert not logits.grad[b].any()
+        loss = -scores.logsumexp(0)
+        losses.append(loss.detach())
+        grads.append(torch.zeros_like(own))
+        if loss.isfinite():
+            (grads[-1],) = torch.autograd.grad(loss, own)
+    return torch.stack(losses), torch.stack(grads)
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+@pytest.mark.parametrize("s_range", [2, 3])
+def test_pruned_loss_sums_the_paths_inside_the_band(topology, s_range):
+    B, T, U, V = 12, 5, 3, 4
+    _, tokens, enc_lens, token_lens = ragged(B, T, U, V, possible=True)
+    ranges = draw_ranges(enc_lens, token_lens, T, U, s_range, topology)
+    R = ranges.shape[2]
+    logits = torch.randn(B, T, R, V, dtype=torch.float64).requires_grad_()
+    losses = pruned_loss(
+        logits, tokens, ranges, enc_lens, token_lens, topology=topology,
+        reduction="none", impossible="inf",
+    )  # fmt: skip
+    torch.where(losses.isinf(), 0.0, losses).sum().backward()
+    expected, grads = brute_force(
+        logits, tokens, ranges, enc_lens, token_lens, topology
+    )
+    torch.testing.assert_close(losses.detach(), expected)
+    torch.testing.assert_close(logits.grad, grads)
+
+
+MONOTONE = pytest.mark.parametrize("topology", ["monotonic", "constrained"])
+OPTIONS = [{}, {"hat": True}, {"delay_penalty": 0.1}, {"hat": True, "fastemit": 0.2}]
+
+
+def band_losses(inputs, batch, s_range, topology, **options):
+    """Return pruned losses from logits and from projections, by a random band."""
+    enc, pred, *_ = inputs
+    (tokens, *lens), T, U = batch, enc.shape[1], pred.shape[1] - 1
+    ranges = draw_ranges(*lens, T, U, s_range, topology)
+
+    def gathered(enc, pred, weight, bias):
+        hidden = torch.tanh(enc[:, :, None] + gather_ranges(pred, ranges))
+        logits = hidden @ weight.T + bias
+        return pruned_loss(logits, tokens, ranges, *lens, topology=topology, **options)
+
+    each = {**options, "ranges": ranges, "topology": topology}
+    yield gathered
+    yield lambda *x: sample_wise_loss(*x, *batch, max_cells=3, **each)
+    yield lambda *x: fused_loss(*x, *batch, **each)
+
+
+@MONOTONE
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize(
+    ("s_range", "V", "lens"),
+    [
+        (1, 2, [(1, 2)]),
+        (2, 7, [(9, 6), (2, 5), (3, 3), (1, 4)]),
+        (3, 7, [(4, 7), (9, 8), (8, 8), (1, 8), (7, 8)]),
+        (5, 7, [(3, 4), (2, 4), (4, 4)]),
+    ],
+)
+def test_more_labels_than_frames_are_no_path(topology, options, s_range, V, lens):
+    enc_lens, token_lens = torch.tensor(lens).T
+    T, U = int(enc_lens.max()), int(token_lens.max())
+    inputs, (tokens, *_) = projections(len(lens), T, U, V)
+    batch = [tokens, enc_lens, token_lens]
+    exact = transducer_loss(
+        join(*inputs), *batch, topology=topology, reduction="none", impossible="inf",
+        **options,
+    )  # fmt: skip
+    impossible = enc_lens < token_lens
+    assert torch.equal(exact.isinf(), impossible)
+    for impossible_is, value in (("inf", torch.inf), ("zero", 0.0)):
+        every = {"reduction": "none", "impossible": impossible_is, **options}
+        for loss in band_losses(inputs, batch, s_range, topology, **every):
+            leaves = [x.clone().requires_grad_() for x in inputs]
+            found = loss(*leaves)
+            assert (found[impossible] == value).all()
+            # A band has some of the paths.
+            assert found[~impossible].isfinite().all()
+            if not options.get("delay_penalty"):
+                assert (found > exact - 1e-9)[~impossible].all()
+            found.backward(torch.ones_like(found))
+            enc, pred, *output = (x.grad for x in leaves)
+            assert not enc[impossible].any()
+            assert not pred[impossible].any()
+            assert all(x.isfinite().all() for x in (enc, pred, *output))
+            if impossible.all():
+                assert not any(x.any() for x in output)
+
+
+@MONOTONE
+@pytest.mark.parametrize("seed", range(20))
+def test_any_band_has_the_sum_over_its_paths(topology, seed):
+    torch.manual_seed(seed)
+    B, T, U, V = 6, 4, 4, 3
+    R = 1 + seed % 4
+    _, tokens, enc_lens, token_lens = ragged(B, T, U, V)
+    first = (torch.rand(B, T) < 0.5).long().cumsum(1)
+    first = (first - first[:, :1]).clamp(max=U + 1 - R)
+    ranges = first[..., None] + torch.arange(R)
+    logits = torch.randn(B, T, R, V, dtype=torch.float64).requires_grad_()
+    options = {"topology": topology, "reduction": "none", "impossible": "inf"}
+    losses = pruned_loss(logits, tokens, ranges, enc_lens, token_lens, **options)
+    expected, grads = brute_force(
+        logits, tokens, ranges, enc_lens, token_lens, Topology(topology)
+    )
+    torch.testing.assert_close(losses.detach(), expected)
+    losses.backward(torch.ones_like(losses))
+    torch.testing.assert_close(logits.grad, grads)
+    assert not logits.grad[expected.isinf()].any()
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES)

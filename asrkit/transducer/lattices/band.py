@@ -38,7 +38,8 @@ def occupy_band(
         backend: TORCH or TRITON.
 
     Returns:
-        Log-likelihoods (B,), occupations of blank and label (B, T, R).
+        Log-likelihoods (B,), -inf where the band holds no path; occupations of blank
+        and label (B, T, R).
     """
     if topology is Topology.CONSTRAINED:
         label = pay_blank(blank, label)
@@ -53,7 +54,7 @@ def occupy_band(
     if topology is Topology.REGULAR:
         bottom, end, where = _diagonals(first, R, U, enc_lens, token_lens)
     else:
-        bottom, end, where = _frames(first, R, enc_lens)
+        bottom, end, where = _frames(first, R, enc_lens, token_lens)
     S = len(bottom) - 1
     steps = torch.arange(S, device=blank.device)
     rows = torch.arange(R, device=blank.device)
@@ -63,11 +64,15 @@ def occupy_band(
         gaps.scatter(1, flat, x.reshape(B, -1))[:, :-1].view(B, S, R)
         for x in (blank, label)
     )
-    final = (token_lens - bottom[-1]).clamp(0, R - 1)
+    final = token_lens - bottom[-1]
     shift = bottom[1:] > bottom[:-1]
     blank, label = (x.permute(1, 2, 0).contiguous() for x in (blank, label))
     over = (steps[:, None, None] >= end) & (rows[:, None] == final)
     blank = torch.where(over, 0.0, blank)
+    # A band that ends below or above an utterance's last cell has no path to it.
+    missed = (final < 0) | (final >= R)
+    blank, label = (x.masked_fill(missed, -torch.inf) for x in (blank, label))
+    final = final.clamp(0, R - 1)
     log_likelihood, *occupations = _forward_backward(
         blank, label, shift, final, backend
     )
@@ -84,14 +89,20 @@ def occupy_band(
     )
 
 
-def _frames(first: Tensor, R: int, enc_lens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _frames(
+    first: Tensor, R: int, enc_lens: Tensor, token_lens: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Lay out by frames: bottom of the band (S + 1, B), end (B,), places (B, T, R)."""
     B, T = first.shape
     times = torch.arange(T + 1, device=first.device)
     last = torch.minimum(times, (enc_lens[:, None] - 1).clamp(min=0))
-    bottom = first.gather(1, last).T
+    bottom = first.gather(1, last)
+    # The last frame's label arc may end just above its band: the cell there is after
+    # all frames, where no band applies.
+    above = (token_lens[:, None] - bottom == R) & (enc_lens > 0)[:, None]
+    bottom = bottom + (above & (times >= enc_lens[:, None]))
     places = torch.arange(T * R, device=first.device).view(1, T, R).expand(B, -1, -1)
-    return bottom, enc_lens, places
+    return bottom.T, enc_lens, places
 
 
 def _diagonals(

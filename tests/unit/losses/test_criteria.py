@@ -13,6 +13,7 @@ from asrkit.models.asr_model import ModelConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
+from asrkit.transducer.full import transducer_loss
 from asrkit.utils.training_progress import TrainingProgress
 
 V = 9
@@ -76,6 +77,19 @@ def test_all_ways_to_the_exact_loss_agree(topology, hat):
         assert_same(compute(config, hat=hat), expected)
 
 
+@pytest.mark.parametrize("hat", [False, True])
+def test_the_exact_loss_takes_the_joiners_distribution(hat):
+    model = make_model(hat)
+    enc_out, enc_lens, tokens, token_lens = make_batch()
+    pred_proj = model.joiner.pred_proj(model.predictor(tokens))
+    enc_proj = model.joiner.enc_proj(enc_out)
+    log_probs = model.joiner.log_probs(enc_proj[:, :, None], pred_proj[:, None])
+    # What is normalised stays as it is in a softmax.
+    expected = transducer_loss(log_probs, tokens, enc_lens, token_lens)
+    found = compute(FullLossConfig(), hat=hat)[0].stats["transducer"]
+    torch.testing.assert_close(found, expected.detach())
+
+
 def test_sampling_ends_and_validation_sees_all_tokens():
     config = SampledLossConfig(num_samples=1, until=0.5)
     exact = compute(FullLossConfig())
@@ -131,7 +145,8 @@ def test_scales_move_during_the_warmup():
 
 
 @pytest.mark.parametrize(
-    "config", [FullLossConfig, FusedLossConfig, SampleWiseLossConfig]
+    "config",
+    [FullLossConfig, FusedLossConfig, SampleWiseLossConfig, PrunedLossConfig],
 )
 def test_utterances_without_a_path_are_counted(config):
     from asrkit.transducer.rules import Topology
