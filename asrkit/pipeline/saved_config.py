@@ -1,0 +1,16 @@
+"""Reads the configurations that checkpoints carry."""
+
+from typing import Any
+
+from asrkit.utils.plain import from_plain
+
+
+def read_config(plain: Any) -> Any:
+    """Return the configuration, of a run or a part of it, that plain values hold.
+
+    Raises:
+        InputError: A class or key is not of this version, or a value does not fit.
+    """
+    from asrkit.pipeline.components import CLASSES  # its stages import this file
+
+    return from_plain(plain, CLASSES)
