@@ -1,13 +1,14 @@
 """Hydra's and OmegaConf's errors in one message, with the nearest right key."""
 
-import dataclasses
-import difflib
 import re
-from collections.abc import Sequence
 
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
+
+from asrkit.pipeline.components import CLASSES
+from asrkit.utils.errors import unknown_key
+from asrkit.utils.plain import field_names
 
 _BAD_KEY = re.compile(
     r"Key '(?P<key>[^']*)' (?:is not in struct|not in '(?P<cls>\w+)')"
@@ -43,13 +44,6 @@ def explain(error: BaseException) -> str | None:
     return f"{full['full']}: {lines[0]}" if full else lines[0]
 
 
-def unknown_key(key: str, known: Sequence[str]) -> str:
-    """Say that a key is unknown, which one may be meant, and which there are."""
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    meant = f" Did you mean {close[0]!r}?" if close else ""
-    return f"no {key!r} here.{meant} There are: {', '.join(sorted(known))}"
-
-
 def _explain_key(key: str, text: str) -> str:
     """Name the key, its config class and the keys that the class has."""
     if key == "experiment":
@@ -66,12 +60,8 @@ def _explain_key(key: str, text: str) -> str:
 
 def _keys_of(class_name: str) -> list[str]:
     """Return the fields of a config class."""
-    from asrkit.config import classes
-
-    cls = classes().get(class_name)
-    if cls is None:
-        return _root_keys()
-    return [field.name for field in dataclasses.fields(cls)]
+    cls = CLASSES.get(class_name)
+    return _root_keys() if cls is None else field_names(cls)
 
 
 def _root_keys() -> list[str]:

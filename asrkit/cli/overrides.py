@@ -3,10 +3,10 @@
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from asrkit.cli.hydra_errors import unknown_key
-from asrkit.config import COMPONENTS, schema_name
+from asrkit.config import schema_name
+from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.config import Config
-from asrkit.utils.errors import InputError
+from asrkit.utils.errors import InputError, unknown_key
 
 
 def apply_overrides(config: Config, overrides: list[str]) -> Config:

@@ -24,11 +24,13 @@ from asrkit.pipeline.stages.preparation import (
     train_parts,
 )
 from asrkit.pipeline.stages.results import is_done
-from asrkit.pipeline.stages.stage_run import Corpus, Plain, StageRun
+from asrkit.pipeline.stages.stage_run import Corpus, StageRun
 from asrkit.pipeline.stages.train import build_task, run_train
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
 from asrkit.utils.errors import InputError
+from asrkit.utils.mask import masked
+from asrkit.utils.plain import to_plain
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +43,11 @@ _RUN: dict[type[StageConfig], Callable[[StageRun], None]] = {
 """What runs each kind of stage."""
 
 
-def run_pipeline(config: Config, plain: Plain, world: World) -> None:
+def run_pipeline(config: Config, world: World) -> None:
     """Run all stages in order.
 
     Args:
         config: The run's configuration.
-        plain: Turns configurations into plain values, for snapshots and checkpoints.
         world: This process among its like.
 
     Raises:
@@ -60,7 +61,7 @@ def run_pipeline(config: Config, plain: Plain, world: World) -> None:
     for name in config.pipeline.order:
         snapshot = exp_dir / name / "config.yaml"
         matters = what_matters(
-            config.pipeline.stages[name], plain.write(for_stage(config, name))
+            config.pipeline.stages[name], shown(for_stage(config, name))
         )
         check_snapshot(matters, snapshot, done=name not in waiting)
         if name not in waiting:
@@ -68,7 +69,7 @@ def run_pipeline(config: Config, plain: Plain, world: World) -> None:
     if not waiting:
         return
     tokenizer = ensure_tokenizer(config, world)
-    prepared = _Prepared(config, plain, exp_dir, tokenizer, world)
+    prepared = _Prepared(config, exp_dir, tokenizer, world)
     nothing = Corpus(CutSet(), CutSet())
     # Building all stages first shows a mistake in the last one in the first second.
     for name in waiting:
@@ -86,6 +87,11 @@ def run_pipeline(config: Config, plain: Plain, world: World) -> None:
         logger.info("stage %s (%d of %d)", name, number, len(config.pipeline.order))
         _RUN[type(run.stage)](decide_max_duration(run))
         world.wait()  # the first process has written what the next stage takes
+
+
+def shown(config: object) -> dict[str, Any]:
+    """Turn a configuration into plain values for logs and files, without secrets."""
+    return masked(to_plain(config))
 
 
 def what_matters(stage: StageConfig, plain: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +125,6 @@ class _Prepared:
     """What all stages of a run share."""
 
     config: Config
-    plain: Plain
     exp_dir: Path
     tokenizer: Tokenizer
     world: World
@@ -130,8 +135,7 @@ class _Prepared:
         return StageRun(
             stage=config.pipeline.stages[name],
             config=config,
-            plain=self.plain.write(config),
-            read_config=self.plain.read,
+            plain=shown(config),
             folder=self.exp_dir / name,
             exp_dir=self.exp_dir,
             tokenizer=self.tokenizer,

@@ -1,4 +1,7 @@
-"""The one exception for things a user can mend."""
+"""The one exception for things a user can mend, and what messages share."""
+
+import difflib
+from collections.abc import Sequence
 
 
 class InputError(ValueError):
@@ -6,3 +9,10 @@ class InputError(ValueError):
 
     Commands print the message alone, without a traceback, and end with status 2.
     """
+
+
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """Say that a key is unknown, which one may be meant, and which there are."""
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    return f"no {key!r} here.{meant} There are: {', '.join(sorted(known))}"

@@ -16,7 +16,6 @@ from lhotse.supervision import AlignmentItem
 from asrkit.cli.decoding.align import Failures, align, open_sets
 from asrkit.cli.decoding.aligner import Aligner, frame_seconds, trained_paths
 from asrkit.cli.main import run
-from asrkit.config import from_plain
 from asrkit.data.attached.rows import read_rows
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.transcripts.boundaries import boundary_errors
@@ -39,7 +38,6 @@ def main() -> int:
     recognizer = load_recognizer(
         args.checkpoint or find_checkpoint(args.exp_dir),
         choose_device(args.device),
-        read_config=from_plain,
     )
     folder = args.manifests or Path(recognizer.config.data.manifests)
     cuts = load_cuts(folder, args.set).to_eager()

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from asrkit.cli.overrides import apply_overrides
-from asrkit.config import from_plain, register
+from asrkit.config import register
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.search import Search
 from asrkit.models.asr_model import AsrModel, ModelConfig
@@ -83,7 +83,6 @@ def _trained(
         return load_recognizer(
             find_checkpoint(args.exp_dir),
             device,
-            read_config=from_plain,
             change=lambda config: apply_overrides(config, overrides),
         )
 

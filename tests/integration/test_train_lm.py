@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from asrkit.config import from_plain
 from asrkit.pipeline.decode.lm import load_lm
 from asrkit.text.load import tokenizer_from_files
 from tests.integration.conftest import run
@@ -54,9 +53,7 @@ def test_train_again_and_load(manifests, tmp_path):
     best = torch.load(folder / "checkpoints" / "best.pt", weights_only=True)
     assert best["best"] == pytest.approx(min(curves["valid/perplexity"]))
     tokenizer = tokenizer_from_files(best["tokenizer"])
-    model = load_lm(
-        folder, torch.device("cpu"), tokenizer=tokenizer, read_config=from_plain
-    )
+    model = load_lm(folder, torch.device("cpu"), tokenizer=tokenizer)
     assert model.vocab_size == tokenizer.vocab_size
     changed = train_lm(*arguments, "lm.model.dim=32")
     assert changed.returncode == 2

@@ -10,11 +10,14 @@ from omegaconf import OmegaConf
 
 from asrkit.cli.hydra_errors import explain
 from asrkit.cli.overrides import apply_overrides
-from asrkit.config import COMPONENTS, from_plain, register, to_plain
+from asrkit.config import register
+from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.for_stage import for_stage
+from asrkit.pipeline.saved_config import read_config
 from asrkit.pipeline.snapshot import differences
 from asrkit.utils.errors import InputError
+from asrkit.utils.plain import to_plain
 from asrkit.utils.training_progress import TrainingProgress
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +49,7 @@ def make(*overrides):
 def test_every_file_composes_and_survives_a_checkpoint(choice):
     extra = ["tokenizer.lexicon=lexicon.txt"] if choice == "tokenizer=phone" else []
     config = make(choice, *extra)
-    assert from_plain(to_plain(config)) == config
+    assert read_config(to_plain(config)) == config
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -63,7 +66,7 @@ def test_every_experiment_builds(experiment):
         if stage.loss.weights.get("transducer"):
             used |= {"predictor", "joiner"}
         assert stage.loss.build(model).modules_used == used
-    assert from_plain(to_plain(config)) == config
+    assert read_config(to_plain(config)) == config
     for tokenizer in ("char", "phone"):  # can be chosen whatever the experiment says
         make(f"experiment={experiment}", f"tokenizer={tokenizer}")
 
@@ -103,7 +106,7 @@ def test_pruned_librispeech_has_the_published_setting():
         criterion.scales.at(TrainingProgress(0.0, n)) for n in (0, 1000, 2000, 9000)
     ]
     assert scales == [(1.0, 0.1), (0.75, 0.55), (0.5, 1.0), (0.5, 1.0)]
-    assert from_plain(to_plain(config)) == config
+    assert read_config(to_plain(config)) == config
 
 
 @pytest.mark.parametrize(
@@ -191,9 +194,9 @@ def test_a_saved_loss_with_hat_is_read_as_a_joiner_with_it(pipeline, hat):
 
 def test_a_config_of_another_version_is_refused():
     with pytest.raises(InputError, match="names 'GoneConfig'"):
-        from_plain({"class": "GoneConfig"})
+        read_config({"class": "GoneConfig"})
     with pytest.raises(InputError, match="gone"):
-        from_plain({"class": "GreedyConfig", "gone": 1})
+        read_config({"class": "GreedyConfig", "gone": 1})
 
 
 def test_every_field_of_every_config_is_documented():

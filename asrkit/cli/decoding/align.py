@@ -12,7 +12,6 @@ from torch import Tensor
 from asrkit.cli.decoding.aligner import MAX_CELLS, Aligner
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
-from asrkit.config import from_plain
 from asrkit.data.audio_files import read_audio
 from asrkit.data.batches.batch import read
 from asrkit.data.batches.plan import plan_once
@@ -64,7 +63,6 @@ def main(argv: list[str] | None = None) -> int:
     recognizer = load_recognizer(
         args.checkpoint or find_checkpoint(args.exp_dir),
         choose_device(args.device),
-        read_config=from_plain,
     )
     aligner = Aligner(recognizer, args.by and By(args.by), args.max_seconds)
     failures: Failures = []

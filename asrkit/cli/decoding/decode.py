@@ -6,7 +6,6 @@ from pathlib import Path
 
 from asrkit.cli.logs import start_logging
 from asrkit.cli.overrides import apply_overrides
-from asrkit.config import from_plain
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.scoring.html_report import write_html_report
 from asrkit.pipeline.decode.decode_set import decode_set
@@ -36,7 +35,6 @@ def main(argv: list[str] | None = None) -> int:
         recognizer = load_recognizer(
             path,
             world.device,
-            read_config=from_plain,
             change=lambda config: apply_overrides(config, overrides(args)),
         )
         logger.info("decoding with %s on %d x %s", path, world.size, world.device.type)

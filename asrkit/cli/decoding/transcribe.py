@@ -12,7 +12,6 @@ from asrkit.cli.decoding.aligner import Aligner, audio_batch, frame_seconds
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.cli.overrides import apply_overrides
-from asrkit.config import from_plain
 from asrkit.data.audio_files import cut_pieces, read_audio
 from asrkit.data.features.fbank import num_frames
 from asrkit.decoding.search import Hypothesis, NBest
@@ -37,7 +36,6 @@ def main(argv: list[str] | None = None) -> int:
     recognizer = load_recognizer(
         args.checkpoint or find_checkpoint(args.exp_dir),
         choose_device(args.device),
-        read_config=from_plain,
         change=lambda config: apply_overrides(config, args.decode),
     )
     aligner = None

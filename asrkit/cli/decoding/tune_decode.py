@@ -9,7 +9,6 @@ from pathlib import Path
 
 from asrkit.cli.logs import start_logging
 from asrkit.cli.overrides import apply_overrides
-from asrkit.config import from_plain
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.fusion.internal_lm import InternalLm
 from asrkit.decoding.fusion.rescoring import SentenceModel
@@ -35,7 +34,6 @@ def main(argv: list[str] | None = None) -> int:
     recognizer = load_recognizer(
         find_checkpoint(args.exp_dir),
         choose_device(args.device),
-        read_config=from_plain,
         change=lambda config: apply_overrides(
             config, [*search, f"decode.nbest={args.beam}"]
         ),
@@ -67,9 +65,7 @@ def _open_models(
     for name in ("lm", "lodr"):
         path = getattr(args, name)
         if path is not None:
-            models[name] = open_lm(
-                path, recognizer.tokenizer, recognizer.device, from_plain
-            )
+            models[name] = open_lm(path, recognizer.tokenizer, recognizer.device)
     if args.lm is not None:
         models["ilm"] = InternalLm(recognizer.model)
     return models

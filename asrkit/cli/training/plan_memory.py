@@ -7,7 +7,6 @@ import torch
 
 from asrkit.cli.logs import start_logging
 from asrkit.cli.training.train import run_with_config
-from asrkit.config import from_plain, to_plain
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.memory.heap import steady_heap
@@ -23,6 +22,7 @@ from asrkit.pipeline.stages.preparation import (
 from asrkit.pipeline.stages.stage_run import Corpus, StageRun
 from asrkit.training.distributed import World, choose_device
 from asrkit.utils.errors import InputError
+from asrkit.utils.plain import to_plain
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,6 @@ def first_training(config: Config) -> StageRun:
         stage=config.pipeline.stages[name],
         config=config,
         plain=to_plain(config),
-        read_config=from_plain,
         folder=exp_dir / name,
         exp_dir=exp_dir,
         tokenizer=tokenizer,

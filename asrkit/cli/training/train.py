@@ -16,15 +16,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from asrkit.cli.hydra_errors import explain
 from asrkit.cli.logs import MaskedStream, note_failure, start_logging
-from asrkit.config import from_plain, register, to_plain
+from asrkit.config import register
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.runner import run_pipeline
+from asrkit.pipeline.runner import run_pipeline, shown
 from asrkit.pipeline.snapshot import differences
 from asrkit.pipeline.stages.results import is_done
-from asrkit.pipeline.stages.stage_run import Plain
 from asrkit.training.distributed import join_world
 from asrkit.utils.errors import InputError
-from asrkit.utils.mask import masked
 
 CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
 
@@ -87,12 +85,7 @@ def train(config: Config) -> None:
             logger.info("%s", yaml.safe_dump(plain, sort_keys=False))
             show_changes(plain)
         with until_interrupted():
-            run_pipeline(config, Plain(shown, from_plain), world)
-
-
-def shown(config: Any) -> Any:
-    """Turn a configuration into plain values for logs and files, without secrets."""
-    return masked(to_plain(config))
+            run_pipeline(config, world)
 
 
 @contextmanager

@@ -6,9 +6,10 @@ from pathlib import Path
 import yaml
 
 from asrkit.cli.logs import start_logging
-from asrkit.cli.training.train import run_with_config, shown, until_interrupted
+from asrkit.cli.training.train import run_with_config, until_interrupted
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.lm_runner import relevant, run_lm
+from asrkit.pipeline.runner import shown
 from asrkit.training.distributed import join_world
 
 logger = logging.getLogger(__name__)

@@ -33,7 +33,6 @@ def build_search(
     model: AsrModel,
     tokenizer: Tokenizer,
     device: torch.device,
-    read_config: ReadConfig,
 ) -> Search:
     """Make a search with the language models and phrases that it names.
 
@@ -44,13 +43,13 @@ def build_search(
     if not isinstance(config, BeamConfig) and settings.word_lm is None:
         # A beam is what it takes to get along with a lexicon, unless one is asked for.
         settings = replace(settings, lexicon=bool(settings.lexicon))
-    fusion = build_fusion(settings, model, tokenizer, device, read_config)
+    fusion = build_fusion(settings, model, tokenizer, device)
     search = config.build(fusion)
     for scorer, _ in fusion.parts:
         if isinstance(scorer, LexiconScorer):
             search = LexiconSearch(search, scorer)
     if isinstance(config, BeamConfig) and config.rescore_lm:
-        lm = open_lm(config.rescore_lm, tokenizer, device, read_config)
+        lm = open_lm(config.rescore_lm, tokenizer, device)
         return RescoringSearch(search, lm, config.rescore_scale)
     return search
 
@@ -60,17 +59,16 @@ def build_fusion(
     model: AsrModel,
     tokenizer: Tokenizer,
     device: torch.device,
-    read_config: ReadConfig,
 ) -> Fusion:
     """Load what a search adds to its scores."""
     parts: list[tuple[Scorer, float]] = []
     if config.lm is not None:
-        lm = open_lm(config.lm, tokenizer, device, read_config)
+        lm = open_lm(config.lm, tokenizer, device)
         parts.append((lm, config.lm_scale))
     if config.ilm_scale:
         parts.append((InternalLm(model), -config.ilm_scale))
     if config.lodr is not None:
-        lm = open_lm(config.lodr, tokenizer, device, read_config)
+        lm = open_lm(config.lodr, tokenizer, device)
         parts.append((lm, -config.lodr_scale))
     lexicon = open_lexicon(config, tokenizer, device)
     if lexicon is not None:
@@ -84,7 +82,7 @@ def build_fusion(
 
 
 def open_lm(
-    path: str, tokenizer: Tokenizer, device: torch.device, read_config: ReadConfig
+    path: str, tokenizer: Tokenizer, device: torch.device
 ) -> NgramLm | LanguageModel:
     """Load an n-gram (*.arpa, *.arpa.gz) or a neural model's checkpoint or folder."""
     if is_arpa(path):
@@ -96,7 +94,7 @@ def open_lm(
             raise InputError(
                 f"{error}; if it is over words, give it as decode.fusion.word_lm={path}"
             ) from error
-    return load_lm(Path(path), device, tokenizer=tokenizer, read_config=read_config)
+    return load_lm(Path(path), device, tokenizer=tokenizer)
 
 
 def read_phrases(

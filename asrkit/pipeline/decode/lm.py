@@ -1,13 +1,12 @@
 """Opens trained language models for those who decode with them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from asrkit.models.lm.language_model import LanguageModel
-from asrkit.pipeline.lm_config import LmConfig
+from asrkit.pipeline.saved_config import read_config
 from asrkit.pipeline.tasks.lm_task import LmTask
 from asrkit.text.load import tokenizer_from_files
 from asrkit.text.tokenizer import Tokenizer
@@ -20,7 +19,6 @@ def load_lm(
     device: torch.device,
     *,
     tokenizer: Tokenizer,
-    read_config: Callable[[Any], Any],
 ) -> LanguageModel:
     """Make a language model from the averaged weights of a checkpoint.
 
@@ -28,7 +26,6 @@ def load_lm(
         path: The checkpoint, or the folder of the training (exp/x/lm_lstm).
         device: Where it runs.
         tokenizer: The recognizer's.
-        read_config: Turns a checkpoint's plain values into a configuration.
 
     Raises:
         InputError: The file is missing, damaged, no language model, or one over
@@ -44,7 +41,7 @@ def load_lm(
             "trains language models"
         )
     check_tokens(state, tokenizer, path)
-    lm: LmConfig = read_config(config["lm"])
+    lm = read_config(config["lm"])
     task = LmTask(lm.model.build(tokenizer.vocab_size))
     task.load_state_dict(state["average"])
     return task.model.to(device).eval()

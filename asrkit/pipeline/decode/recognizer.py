@@ -19,6 +19,7 @@ from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import choose_search, last_loss
 from asrkit.pipeline.decode.fusion import build_search
 from asrkit.pipeline.decode.weights import model_weights
+from asrkit.pipeline.saved_config import read_config
 from asrkit.text.load import tokenizer_from_files
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.checkpoints.checkpoint import State, load_checkpoint
@@ -90,7 +91,6 @@ def load_recognizer(
     path: Path,
     device: torch.device,
     *,
-    read_config: Callable[[Any], Config],
     change: Callable[[Config], Config] | None = None,
 ) -> Recognizer:
     """Make a recognizer from the averaged weights of a checkpoint.
@@ -98,7 +98,6 @@ def load_recognizer(
     Args:
         path: The checkpoint.
         device: Where it runs.
-        read_config: Turns a checkpoint's plain values into a configuration.
         change: Applied to the configuration, e.g. to choose another search.
 
     Raises:
@@ -109,7 +108,7 @@ def load_recognizer(
         raise InputError(
             f"{path} is a language model, not a recognizer; --lm {path} fuses it"
         )
-    config = read_config(state["config"])
+    config: Config = read_config(state["config"])
     if change is not None:
         config = change(config)
     config.decode = choose_search(config.decode, last_loss(config))
@@ -122,7 +121,7 @@ def load_recognizer(
         features=config.features.build().to(device),
         model=model,
         tokenizer=tokenizer,
-        search=build_search(config.decode, model, tokenizer, device, read_config),
+        search=build_search(config.decode, model, tokenizer, device),
         device=device,
     )
 

@@ -66,7 +66,6 @@ def load_source(run: StageRun, source: str) -> Recognizer:
     return load_recognizer(
         best_of(run.exp_dir, source),
         run.world.device,
-        read_config=run.read_config,
         change=lambda config: replace(
             config, decode=validation_search(config.decode, last_loss(config))
         ),

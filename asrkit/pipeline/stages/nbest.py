@@ -87,7 +87,6 @@ def run_nbest(run: StageRun) -> None:
             recognizer.model,
             recognizer.tokenizer,
             recognizer.device,
-            run.read_config,
         )
         folder = run.folder / NBEST
         write_shards(run, folder, NBestSearch(recognizer, fusion, stage))
@@ -109,7 +108,6 @@ def open_source(run: StageRun, stage: NBestStageConfig) -> Recognizer:
     return load_recognizer(
         best_of(run.exp_dir, stage.source),
         run.world.device,
-        read_config=run.read_config,
         change=lambda config: replace(config, decode=search),
     )
 

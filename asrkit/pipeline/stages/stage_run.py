@@ -1,6 +1,5 @@
 """What a stage is run with."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,6 @@ from asrkit.pipeline.config import Config
 from asrkit.pipeline.stage import StageConfig
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
-
-ReadConfig = Callable[[Any], Config]
-"""Turns a checkpoint's plain values into a configuration."""
-
-
-@dataclass(frozen=True)
-class Plain:
-    """Turns configurations into plain values and back."""
-
-    write: Callable[[Any], dict[str, Any]]
-    read: ReadConfig
 
 
 @dataclass(frozen=True)
@@ -41,7 +29,6 @@ class StageRun:
     """As this stage sees it."""
     plain: dict[str, Any]
     """The same as plain values, for checkpoints."""
-    read_config: ReadConfig
     folder: Path
     exp_dir: Path
     tokenizer: Tokenizer

@@ -1,17 +1,15 @@
 """A run with random weights, and recordings of noise."""
 
-import copy
-
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from asrkit.config import from_plain, to_plain
 from asrkit.pipeline.decode.recognizer import describe
 from asrkit.pipeline.experiment import AVERAGE
 from asrkit.text.char import CharTokenizerConfig
-from asrkit.training.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from asrkit.training.checkpoints.checkpoint import save_checkpoint
+from asrkit.utils.plain import to_plain
 from tests.unit.test_config import make
 
 TINY = [
@@ -57,19 +55,6 @@ def exp_dir(tmp_path_factory):
         {"average": state, **describe(to_plain(config), tokenizer)}, folder / AVERAGE
     )
     return folder
-
-
-@pytest.fixture(scope="session")
-def read_config(exp_dir):
-    """Return a `from_plain` that has read this run's configuration already."""
-    plain = load_checkpoint(exp_dir / AVERAGE)["config"]
-    config = from_plain(plain)
-
-    def read(again):
-        assert again == plain
-        return copy.deepcopy(config)
-
-    return read
 
 
 @pytest.fixture

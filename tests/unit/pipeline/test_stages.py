@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from asrkit.config import from_plain, to_plain
 from asrkit.models.conformer import ConformerConfig
 from asrkit.pipeline.for_stage import for_stage, result_folder
 from asrkit.pipeline.runner import check_order, what_matters
+from asrkit.pipeline.saved_config import read_config
 from asrkit.pipeline.snapshot import differences
 from asrkit.pipeline.stages.align_report import find_suspicious
 from asrkit.pipeline.stages.nbest import Risk, risks
@@ -15,6 +15,7 @@ from asrkit.pipeline.tasks.asr_task import freeze_parameters
 from asrkit.text.phone import PhoneTokenizer
 from asrkit.text.tokenizer import SPECIAL_PIECES
 from asrkit.utils.errors import InputError
+from asrkit.utils.plain import to_plain
 from tests.unit.pipeline.compose import make as compose
 
 
@@ -75,7 +76,7 @@ def test_a_stage_sees_its_own_settings():
 def test_what_a_checkpoint_carries_comes_back(config):
     for name in config.pipeline.order:
         view = for_stage(config, name)
-        assert from_plain(to_plain(view)) == view
+        assert read_config(to_plain(view)) == view
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,13 @@ from asrkit.utils.errors import InputError
 
 
 @pytest.fixture(scope="module")
-def recognizer(exp_dir, read_config):
-    return load_recognizer(
-        exp_dir / AVERAGE, torch.device("cpu"), read_config=read_config
-    )
+def recognizer(exp_dir):
+    return load_recognizer(exp_dir / AVERAGE, torch.device("cpu"))
 
 
 @pytest.fixture
-def align(exp_dir, read_config, capsys, monkeypatch):
+def align(exp_dir, capsys):
     """Return a function that runs the command: its status, output and log lines."""
-    monkeypatch.setattr("asrkit.cli.decoding.align.from_plain", read_config)
 
     def run(*arguments):
         status = main(["--exp-dir", str(exp_dir), *map(str, arguments)])

@@ -11,9 +11,8 @@ from asrkit.utils.errors import InputError
 
 
 @pytest.fixture
-def run(exp_dir, read_config, capsys, monkeypatch):
+def run(exp_dir, capsys):
     """Return a function that runs the command: its status and output."""
-    monkeypatch.setattr("asrkit.cli.decoding.transcribe.from_plain", read_config)
 
     def run(*arguments):
         status = main([*map(str, arguments), "--exp-dir", str(exp_dir)])

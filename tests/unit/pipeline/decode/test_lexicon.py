@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from asrkit.config import from_plain
 from asrkit.decoding.beam_search import BeamSearchConfig
 from asrkit.decoding.ctc_greedy import CtcGreedyConfig
 from asrkit.decoding.fusion.fusion import FusionConfig
@@ -47,7 +46,7 @@ def word_lm(tmp_path):
 
 def build(config, tokenizer=PHONES):
     model = make_model(tokenizer.vocab_size)
-    return build_search(config, model, tokenizer, CPU, from_plain)
+    return build_search(config, model, tokenizer, CPU)
 
 
 @pytest.mark.parametrize(
@@ -155,9 +154,9 @@ def test_language_models_that_are_not_over_these_words(tmp_path, word_lm):
     # One over words where one over phones is expected.
     message = rf"is a model of another tokenizer.* as decode.fusion.word_lm={word_lm}$"
     with pytest.raises(InputError, match=message):
-        open_lm(word_lm, PHONES, CPU, from_plain)
+        open_lm(word_lm, PHONES, CPU)
     with pytest.raises(InputError, match=r"of another tokenizer.*train_ngram.py$"):
-        open_lm(word_lm, CHARACTERS, CPU, from_plain)
+        open_lm(word_lm, CHARACTERS, CPU)
 
 
 def test_settings_that_contradict_each_other():

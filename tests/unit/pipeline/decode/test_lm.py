@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from asrkit.config import from_plain, to_plain
 from asrkit.data.text.batches import TextBatch
 from asrkit.models.lm.lstm_lm import LstmLmConfig
 from asrkit.pipeline.decode.lm import load_lm
@@ -22,6 +21,7 @@ from asrkit.training.distributed import World
 from asrkit.training.optimizers.optim import AdamWConfig
 from asrkit.training.optimizers.schedule import ConstantConfig
 from asrkit.utils.errors import InputError
+from asrkit.utils.plain import to_plain
 
 CPU = torch.device("cpu")
 TOKENIZER = CharTokenizerConfig().train(["A B C"])
@@ -96,7 +96,7 @@ def trained(task, tmp_path):
 
 
 def load(path, tokenizer=TOKENIZER):
-    return load_lm(path, CPU, tokenizer=tokenizer, read_config=from_plain)
+    return load_lm(path, CPU, tokenizer=tokenizer)
 
 
 def test_a_checkpoint_or_its_folder_is_all_it_takes(trained, task):

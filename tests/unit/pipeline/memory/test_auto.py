@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from asrkit.config import from_plain, to_plain
 from asrkit.data.batches.loader import DataConfig
 from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.memory import auto
@@ -15,6 +14,7 @@ from asrkit.pipeline.memory.auto import decide_max_duration, settings
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.training.distributed import World
 from asrkit.utils.errors import InputError
+from asrkit.utils.plain import to_plain
 from tests.unit.pipeline.compose import make
 
 
@@ -22,7 +22,7 @@ def stage_run(folder, name, *overrides, size=1):
     config = for_stage(make("data.max_duration=auto", *overrides), name)
     return StageRun(
         stage=config.pipeline.stages[name], config=config, plain=to_plain(config),
-        read_config=from_plain, folder=Path(folder), exp_dir=Path(folder).parent,
+        folder=Path(folder), exp_dir=Path(folder).parent,
         tokenizer=None, corpus=None, world=World(0, size, torch.device("cpu")),
     )  # fmt: skip
 
