@@ -7,6 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import asrkit  # noqa: F401 - before torch, whose OpenMP reads the environment once
+
+# isort: split
 import torch
 
 from asrkit.cli.logs import LogFile

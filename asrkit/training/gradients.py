@@ -81,6 +81,7 @@ class Gradients:
         state = list(task.state_dict(keep_vars=True).values())
         self._buffers = [t for t in state if not isinstance(t, nn.Parameter)]
         world.share(self._buffers if self.sharded else state)
+        self._versions = [buffer._version for buffer in self._buffers]
 
     def __call__(self, group: Group) -> Update:
         """Set the gradients to those of the mean loss over the batches of a group.
@@ -89,42 +90,70 @@ class Gradients:
             InputError: The memory does not even hold half of a batch.
         """
         self.task.train()
-        outputs, splits = self._accumulate([batch for batch, _ in group])
-        total = _add(outputs)
-        # Some stand apart from what the task calls its stats.
-        sums = {**total.stats, "": total.weight, " ": total.loss}
-        sums["  "] = total.loss.new_tensor(splits)
-        summed = self.world.sum(torch.stack([t.double() for t in sums.values()]))
-        stats = dict(zip(sums, summed, strict=True))
-        weight, loss, halved = (stats.pop(name) for name in ("", " ", "  "))
-        if not self.sharded:
-            self._sum()
-        self.world.share(self._buffers)
-        scale = 1.0 / weight.clamp(min=1.0)
+        outputs, halved = self._accumulate([batch for batch, _ in group])
+        facts = [halved, *self._sum(), *self._changed_buffers()]
+        total, counts = self._merge(_add(outputs), facts)
+        scale = 1.0 / total.weight.clamp(min=1.0)
         gradients = [local(p.grad) for p in self.parameters if p.grad is not None]
         torch._foreach_mul_(gradients, scale.to(torch.float32))
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip_norm or math.inf)
         norm = whole(local(norm), norm).detach()
-        finite = bool(torch.isfinite(norm) & torch.isfinite(loss))
-        self.split_batches += int(halved)  # read last: a GPU is waited for once
-        return Update(finite, [output.loss for output in outputs], norm, stats)
+        finite = torch.isfinite(norm) & torch.isfinite(total.loss)
+        # All that the host has to know, in one wait for the device.
+        known = torch.cat([finite[None].to(counts), counts]).tolist()
+        self.split_batches += int(known[1])
+        self._follow(known[2:])
+        losses = [output.loss for output in outputs]
+        return Update(bool(known[0]), losses, norm, total.stats)
 
-    def _sum(self) -> None:
+    def _sum(self) -> list[bool]:
         """Sum the gradients over all processes; one that has none counts as 0.
 
-        A parameter that no process has a gradient for is left without.
+        Returns:
+            Of each parameter, whether this process has had a gradient for it.
         """
-        if self.world.size == 1:
-            return
-        flags = [float(p.grad is not None) for p in self.parameters]
-        used = self.world.sum(torch.tensor(flags, device=self.world.device)).tolist()
-        gradients = []
-        for parameter, count in zip(self.parameters, used, strict=True):
-            if count and parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            if parameter.grad is not None:
-                gradients.append(parameter.grad)
-        self.world.sum_each(gradients)
+        used = [p.grad is not None for p in self.parameters]
+        if self.world.size > 1 and not self.sharded:
+            for parameter in self.parameters:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+            self.world.sum_each([p.grad for p in self.parameters if p.grad is not None])
+        return used
+
+    def _changed_buffers(self) -> list[bool]:
+        """Say of each buffer whether this update's passes have written to it."""
+        pairs = zip(self._buffers, self._versions, strict=True)
+        return [buffer._version != version for buffer, version in pairs]
+
+    def _merge(
+        self, own: LossOutput, facts: Sequence[bool | int]
+    ) -> tuple[LossOutput, Tensor]:
+        """Sum an output and what only the host knows over all processes, at once.
+
+        Returns:
+            The output, float64, and the facts, float64, on the device.
+        """
+        sums = [own.loss, own.weight, *own.stats.values()]
+        values = torch.stack([value.double() for value in sums])
+        merged = self.world.sum(torch.cat([values, values.new_tensor(facts)]))
+        loss, weight, *stats = merged[: len(sums)]
+        named = dict(zip(own.stats, stats, strict=True))
+        return LossOutput(loss, weight, named), merged[len(sums) :]
+
+    def _follow(self, counts: Sequence[float]) -> None:
+        """Leave without a gradient what no process used; take the first's buffers.
+
+        Args:
+            counts: Of each parameter, then of each buffer, on how many processes it was
+                used, or written to.
+        """
+        size = len(self.parameters)
+        for parameter, count in zip(self.parameters, counts[:size], strict=True):
+            if not count:
+                parameter.grad = None
+        pairs = zip(self._buffers, counts[size:], strict=True)
+        self.world.share([buffer for buffer, count in pairs if count])
+        self._versions = [buffer._version for buffer in self._buffers]
 
     def _accumulate(self, batches: Sequence[Batch]) -> tuple[list[LossOutput], int]:
         """Add up the gradients of batches, in halves where the memory asks for that.

@@ -1,6 +1,7 @@
 """Which module may import what, and when."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,3 +81,20 @@ def test_import_contracts_hold():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("own", "turns"), [({}, "0"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "30")]
+)
+def test_openmp_sleeps_while_it_waits_unless_the_user_says_otherwise(own, turns):
+    """GNU's OpenMP shows what it has read when torch loads it, not what is set later:
+    how often it looks before it sleeps."""
+    environment = {n: v for n, v in os.environ.items() if n != "OMP_WAIT_POLICY"}
+    shown = subprocess.run(
+        [sys.executable, "-c", "import asrkit.utils.loss_output"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**environment, "OMP_DISPLAY_ENV": "verbose", **own},
+    ).stderr
+    assert f"GOMP_SPINCOUNT = '{turns}" in shown

@@ -200,7 +200,7 @@ def set_dropout(model: nn.Module, probability: float) -> None:
 def set_feature_statistics(task: AsrTask, run: StageRun) -> None:
     """Set the model's feature statistics from the first training utterances."""
     device = run.world.device
-    count, total, squares = 0, torch.zeros((), device=device), torch.zeros(())
+    count, total, squares = 0, *torch.zeros(2, device=device)
     first = run.corpus.train.subset(first=_STATISTICS_UTTERANCES)
     planned = plan_once(first, max_duration=300.0)
     left_out = LeftOutList(max_share=1.0)  # training lists them anew
@@ -210,7 +210,7 @@ def set_feature_statistics(task: AsrTask, run: StageRun) -> None:
         frames = feats[torch.arange(feats.shape[1], device=device) < lens[:, None]]
         count += len(frames)
         total = total + frames.double().sum(dim=0)
-        squares = squares.to(device) + frames.double().square().sum(dim=0)
+        squares = squares + frames.double().square().sum(dim=0)
     if not count:
         raise InputError(
             f"none of the first {_STATISTICS_UTTERANCES} training utterances can be "

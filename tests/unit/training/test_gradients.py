@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from asrkit.training.distributed import World
 from asrkit.training.gradients import Gradients
 from asrkit.training.trouble.out_of_memory import is_out_of_memory, size_asked_for
 from asrkit.utils.errors import InputError
@@ -50,6 +51,7 @@ class Task(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 2)
+        self.double()  # so that the order of a sum does not matter
         self.room, self.where = room, where
         self.error = error or torch.OutOfMemoryError(MESSAGE)
         self.passes = []
@@ -73,7 +75,8 @@ def group(*sizes):
     batches = []
     for number, (B, T) in enumerate(sizes):
         ids = [f"utt-{number}-{row}" for row in range(B)]
-        batches.append((Rows(torch.randn(B, T, 3, generator=generator), ids), None))
+        x = torch.randn(B, T, 3, generator=generator, dtype=torch.float64)
+        batches.append((Rows(x, ids), None))
     return batches
 
 
@@ -101,7 +104,7 @@ def test_halves_give_the_gradient_of_the_whole(where, sizes, splits, passes, cap
     assert task.passes == passes
     assert (whole.split_batches, halved.split_batches) == (0, splits)
     for own, other in zip(gradients, expected, strict=True):
-        torch.testing.assert_close(own, other, rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(own, other)
     assert len(same.losses) == len(sizes)
     torch.testing.assert_close(same.losses, found.losses)
     torch.testing.assert_close(same.stats, found.stats)
@@ -168,3 +171,52 @@ def test_the_allocator_of_a_cpu_is_understood():
     assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"))
     assert is_out_of_memory(torch.OutOfMemoryError())
     assert not is_out_of_memory(RuntimeError("shape mismatch"))
+
+
+class Pair(World):
+    """Two processes that do the same."""
+
+    def __init__(self):
+        super().__init__(0, 2, torch.device("cpu"))
+        object.__setattr__(self, "shared", [])
+
+    def sum(self, values):
+        return values.mul_(2)
+
+    def sum_each(self, tensors):
+        for tensor in tensors:
+            tensor.mul_(2)
+
+    def share(self, tensors):
+        self.shared.append(len(tensors))
+
+
+def test_what_is_not_used_stays_without_a_gradient_and_buffers_go_out_when_changed():
+    class Counting(Task):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+            self.register_buffer("mean", torch.zeros(3))
+            self.idle = nn.Linear(2, 2)
+
+        def forward(self, batch):
+            if len(batch.ids) > 2:
+                self.seen += len(batch.ids)
+            return super().forward(batch)
+
+    task, world = Counting(), Pair()
+    gradients = Gradients(
+        task, list(task.parameters()), world, clip_norm=0.0, autocast=False
+    )
+    world.shared.clear()
+    _, alone, expected = compute(Task(), group((2, 4), (5, 4)))
+    for sizes, changed in [([(2, 4)], 0), ([(2, 4), (5, 4)], 1), ([(1, 4)], 0)]:
+        found = gradients(group(*sizes))
+        assert world.shared.pop() == changed
+        assert [p.grad for p in task.idle.parameters()] == [None, None]
+        own = [p.grad for p in task.parameters() if p.grad is not None]
+        if changed:  # twice the batches are of twice the weight
+            torch.testing.assert_close(own, expected)
+            assert found.stats["utterances"] == 2 * alone.stats["utterances"]
+        for p in task.parameters():
+            p.grad = None
