@@ -7,8 +7,9 @@ from asrkit.utils.plain import from_plain
 
 
 def read_config(plain: Any) -> Any:
-    """Return the configuration, of a run or a part of it, that plain values hold,
-    of this version or of an earlier one.
+    """Return the configuration, of a run or a part of it, that plain values hold.
+
+    They may be of an earlier version.
 
     Raises:
         InputError: A class or key is not of this version, or a value does not fit.

@@ -187,7 +187,7 @@ def test_a_saved_loss_with_hat_is_read_as_a_joiner_with_it(pipeline, hat):
             if loss and loss["class"] not in ("CtcLossConfig", "ViterbiLossConfig"):
                 loss["hat"] = hat
         knew = any("hat" in loss for loss in losses if loss)
-        found = from_plain(plain)
+        found = read_config(plain)
         assert found == (stage if knew else replace(stage, joiner=found.joiner))
         assert found.joiner.hat is (hat and knew)
 
