@@ -10,7 +10,7 @@ from asrkit.decoding.frontier import Frontier, collect
 from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
 from asrkit.decoding.joint import Joint
 from asrkit.decoding.search import NBest, TransducerBeam, TransducerBeamConfig
-from asrkit.decoding.trace import ArrayTrace
+from asrkit.decoding.trace import Trace
 from asrkit.models.asr_model import AsrModel
 
 
@@ -106,7 +106,7 @@ class _Loop:
     ) -> None:
         self.search = search
         self.joint = Joint(model, enc_out, search.blank_penalty, search.fusion)
-        self.trace = ArrayTrace()
+        self.trace = Trace()
         self.lens = enc_lens.cpu().numpy()
         self.frame = np.zeros_like(self.lens)
         self.depth = np.zeros_like(self.lens)  # labels emitted in this frame
@@ -125,14 +125,14 @@ class _Loop:
         arrived = replace(active, score=active.score + heard.blank)
         worst = self._worst(arrived)[active.utterance]
         wanted = heard.scores > (worst - active.score)[:, None]
-        fresh = self.joint.extend(active, heard, wanted, frame, self.trace)
+        fresh = active.extend(heard, wanted, frame, self.trace, self.joint.contexts)
         closing = self.frame < self.lens
         closing[fresh.utterance] = False
         pool = Frontier.join([self.pool, arrived])
         leaving, self.pool = pool.part(closing[pool.utterance])
         both = Frontier.join([fresh, leaving.merge()])
         self.active = both.best(self.search.beam, self.search.prune)
-        self.joint.advance(self.pool, self.active)
+        self.joint.fused.advance(self.pool, self.active)
         self.frame += closing
         self.depth = np.where(closing, 0, self.depth + 1)
         self.arrived[closing] = -np.inf
@@ -157,4 +157,4 @@ class _Loop:
         over = self.frame == self.lens
         if over[self.active.utterance].any():
             ended, self.active = self.active.part(over[self.active.utterance])
-            self.done.append(self.joint.end(ended))
+            self.done.append(self.joint.fused.end(ended))

@@ -13,6 +13,8 @@ from asrkit.decoding.search import Hypothesis, NBest, SearchConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.utils.errors import InputError
 
+_NEVER = -1e10  # log-probability of what cannot be; finite, as sums of it are taken
+
 
 @dataclass(kw_only=True)
 class FastBeamSearchConfig(SearchConfig):
@@ -104,32 +106,52 @@ class FastBeamSearch:
         except (OSError, RuntimeError, KeyError) as error:
             raise InputError(f"cannot read the graph {path}: {error}") from error
 
-    @torch.inference_mode()
+    # k2 asks tensors for their versions, which those of inference mode do not have.
+    @torch.inference_mode(False)
+    @torch.no_grad()
     def __call__(
         self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
     ) -> list[NBest]:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
+        B, T, _ = enc_out.shape
+        if not B * T:  # k2 opens no empty list of streams, and none without a frame
+            return [[Hypothesis([], [], [], 0.0)] for _ in range(B)]
         enc_proj = model.joiner.enc_proj(enc_out)
         streams = self._streams(model, enc_out)
-        for t in range(enc_out.shape[1]):
-            shape, contexts = streams.get_contexts()
-            owner = shape.row_ids(1).long()
-            pred_out = model.predictor.after(contexts.long())
-            pred_proj = model.joiner.pred_proj(pred_out)
-            streams.advance(
-                model.joiner.log_probs(
-                    enc_proj[owner, t], pred_proj, blank_penalty=self.blank_penalty
-                )
-            )
+        # format_output leaves out the last frame that it is asked for: there is one
+        # more than the audio has.
+        for t in range(T + 1):
+            streams.advance(self._log_probs(model, enc_proj, enc_lens, streams, t))
         streams.terminate_and_flush_to_streams()
-        lattice = streams.format_output(enc_lens.tolist())
+        lattice = streams.format_output((enc_lens + 1).tolist())
         best = self.k2.shortest_path(lattice, use_double_scores=True)
         totals = best.get_tot_scores(use_double_scores=True, log_semiring=False)
         paths = best.arcs.shape().remove_axis(1)
-        labels = self.k2.RaggedTensor(paths, best.labels).tolist()
-        scores = self.k2.RaggedTensor(paths, best.scores).tolist()
+        # Columns of the arcs; k2 takes no tensor with gaps.
+        labels = self.k2.RaggedTensor(paths, best.labels.contiguous()).tolist()
+        scores = self.k2.RaggedTensor(paths, best.scores.contiguous()).tolist()
         rows = zip(labels, scores, totals.tolist(), strict=True)
         return [[read_path(*row)] for row in rows]
+
+    def _log_probs(
+        self, model: AsrModel, enc_proj: Tensor, enc_lens: Tensor, streams: Any, t: int
+    ) -> Tensor:
+        """Return log-probabilities of frame t for the contexts of all streams, (N, V).
+
+        An utterance that has ended gets blanks for certain, so that what follows it in
+        a batch prunes nothing of it.
+        """
+        shape, contexts = streams.get_contexts()
+        owner = shape.row_ids(1).long()
+        pred_out = model.predictor.after(contexts.long())
+        log_probs = model.joiner.log_probs(
+            enc_proj[owner, min(t, enc_proj.shape[1] - 1)],
+            model.joiner.pred_proj(pred_out),
+            blank_penalty=self.blank_penalty,
+        ).float()
+        blank = torch.full_like(log_probs[0], _NEVER)
+        blank[0] = 0.0
+        return torch.where((t >= enc_lens[owner])[:, None], blank, log_probs)
 
     def _streams(self, model: AsrModel, enc_out: Tensor) -> Any:
         """Open a stream for each utterance."""

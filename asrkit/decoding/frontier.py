@@ -1,4 +1,4 @@
-"""The hypotheses of a transducer's beam, all utterances together."""
+"""The hypotheses of a beam, all utterances together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,10 +7,22 @@ from itertools import pairwise
 import numpy as np
 
 from asrkit.decoding.search import Hypothesis, NBest
-from asrkit.decoding.trace import ArrayTrace
+from asrkit.decoding.trace import Trace
 
 _FACTOR = 6364136223846793005  # of the hash, an odd number
 _UTTERANCE, _RANK, _KEY, _BEFORE, _LAST, _NODE, _CONTEXT, _STATE, _NEW = range(9)
+
+
+@dataclass(frozen=True)
+class NextLabels:
+    """What the model says about the next label of each hypothesis."""
+
+    blank: np.ndarray
+    """Log-probability of blank, (N,)."""
+    scores: np.ndarray
+    """Log-score of each label with what is fused, (N, V); -inf for blank."""
+    log_probs: np.ndarray
+    """The recognizer's log-probability of each label, (N, V)."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +32,7 @@ class Frontier:
     Each utterance has as many as are worth it. The list lives in NumPy arrays on the
     host: it is short, and a step on it is many small operations, each of which takes a
     fifth of the time that it takes in tensors. What is large, the evaluation of the
-    model for all of them, happens in tensors on the device (`Joint`).
+    model for all of them, happens in tensors on the device.
     """
 
     score: np.ndarray
@@ -107,6 +119,40 @@ class Frontier:
         table[self.utterance, self.rank] = values
         return table
 
+    def predecessors(self, B: int, K: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return pairs of places: a text without its last label, and the text."""
+        keys = self.spread(self.key, B, K, -1)
+        rows = self.spread(np.arange(len(self)), B, K, -1)
+        same = self.before[:, None] == keys[self.utterance]
+        target, rank = np.nonzero(same)
+        return rows[self.utterance[target], rank], target
+
+    def extend(
+        self,
+        heard: NextLabels,
+        wanted: np.ndarray,
+        frame: np.ndarray,
+        trace: Trace,
+        contexts: int,
+    ) -> "Frontier":
+        """Return hypotheses with labels appended.
+
+        Args:
+            heard: Of these hypotheses.
+            wanted: Which labels are appended to which, (N, V).
+            frame: Their frames, (N,).
+            trace: Gets the labels.
+            contexts: How many contexts the predictor tells apart; 1 without one.
+        """
+        V = wanted.shape[1]
+        place = np.flatnonzero(wanted)
+        row, labels = np.divmod(place, V)
+        fresh = self.pick(row)
+        log_probs = heard.log_probs.ravel()[place]
+        nodes = trace.add(fresh.node.copy(), labels, frame[row], log_probs)
+        fresh.append(labels, nodes, (fresh.context * V + labels) % contexts)
+        return replace(fresh, score=fresh.score + heard.scores.ravel()[place])
+
     def append(
         self, labels: np.ndarray, nodes: np.ndarray, contexts: np.ndarray
     ) -> None:
@@ -126,14 +172,20 @@ class Frontier:
 
     def best(self, K: int, prune: float) -> "Frontier":
         """Keep the K best of each utterance that are not worse by more than `prune`."""
+        return self.pick(self.choose(K, prune))
+
+    def choose(self, K: int, prune: float) -> np.ndarray:
+        """Rank each utterance's hypotheses, in place; return the places of the best.
+
+        Those are K of each that are not worse than its best by more than `prune`.
+        """
         order = np.lexsort((-self.score, self.utterance))
         utterance, score = self.utterance[order], self.score[order]
         first = np.searchsorted(utterance, utterance)
         rank = np.arange(len(order)) - first
         worst = score[first] - np.float32(prune)
-        kept = np.flatnonzero((rank < K) & ~(score < worst))
-        chosen = self.pick(order[kept])
-        chosen.facts[:, _RANK] = rank[kept]
+        self.rank[order] = rank
+        chosen: np.ndarray = order[(rank < K) & ~(score < worst)]
         return chosen
 
     def merge(self) -> "Frontier":
@@ -147,7 +199,7 @@ class Frontier:
         return replace(merged, score=np.logaddexp.reduceat(self.score[order], first))
 
 
-def collect(hypotheses: Frontier, trace: ArrayTrace, nbest: int) -> list[NBest]:
+def collect(hypotheses: Frontier, trace: Trace, nbest: int) -> list[NBest]:
     """Return each utterance's best hypotheses; each utterance has some."""
     order = np.lexsort((-hypotheses.score, hypotheses.utterance))
     hypotheses = hypotheses.pick(order)

@@ -1,27 +1,13 @@
 """What the model and what is fused with it say about the labels of hypotheses."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from asrkit.decoding.frontier import Frontier
-from asrkit.decoding.fusion.fusion import Fusion, concatenate_states, select
-from asrkit.decoding.trace import ArrayTrace
+from asrkit.decoding.frontier import Frontier, NextLabels
+from asrkit.decoding.fused_states import FusedStates
+from asrkit.decoding.fusion.fusion import Fusion
 from asrkit.models.asr_model import AsrModel
-
-
-@dataclass(frozen=True)
-class NextLabels:
-    """What the model says about the next label of each hypothesis."""
-
-    blank: np.ndarray
-    """Log-probability of blank, (N,)."""
-    scores: np.ndarray
-    """Log-score of each label with what is fused, (N, V); -inf for blank."""
-    log_probs: np.ndarray
-    """The recognizer's log-probability of each label, (N, V)."""
 
 
 class Joint:
@@ -42,8 +28,7 @@ class Joint:
     ) -> None:
         self.model = model
         self.blank_penalty = blank_penalty
-        self.fusion = fusion
-        self.states = fusion.start(len(enc_out), enc_out.device)
+        self.fused = FusedStates(fusion, len(enc_out), enc_out.device)
         self.length = enc_out.shape[1]
         self.places = model.vocab_size ** np.arange(model.predictor.context_size)[::-1]
         self.contexts = model.vocab_size**model.predictor.context_size
@@ -66,65 +51,12 @@ class Joint:
         )
         return self._fuse(hypotheses, log_probs)
 
-    def extend(
-        self,
-        hypotheses: Frontier,
-        heard: NextLabels,
-        wanted: np.ndarray,
-        frame: np.ndarray,
-        trace: ArrayTrace,
-    ) -> Frontier:
-        """Append labels.
-
-        Args:
-            hypotheses: N of them.
-            heard: Of these.
-            wanted: Which labels are appended to which, (N, V).
-            frame: Their frames, (N,).
-            trace: Gets the labels.
-        """
-        V = self.model.vocab_size
-        place = np.flatnonzero(wanted)
-        row, labels = np.divmod(place, V)
-        fresh = hypotheses.pick(row)
-        log_probs = heard.log_probs.ravel()[place]
-        nodes = trace.add(fresh.node.copy(), labels, frame[row], log_probs)
-        fresh.append(labels, nodes, (fresh.context * V + labels) % self.contexts)
-        return replace(fresh, score=fresh.score + heard.scores.ravel()[place])
-
-    def advance(self, waiting: Frontier, going: Frontier) -> None:
-        """Move the states of `going` on by their new labels, where they have one.
-
-        Both lists learn the new places of their states; all other states are dropped.
-        """
-        if not self.fusion:
-            return
-        extended = going.new > 0
-        labels = self._tensor(going.new[extended])
-        before = np.append(waiting.state, going.state[~extended])
-        stay = select(self.states, self._tensor(before))
-        parents = select(self.states, self._tensor(going.state[extended]))
-        moved = self.fusion.advance(parents, labels)
-        self.states = concatenate_states([stay, moved])
-        waiting.state[:] = np.arange(len(waiting))
-        going.state[~extended] = np.arange(len(waiting), len(before))
-        going.state[extended] = np.arange(len(before), len(waiting) + len(going))
-        going.new[:] = 0
-
-    def end(self, hypotheses: Frontier) -> Frontier:
-        """Add the score of ending."""
-        if not self.fusion or not len(hypotheses):
-            return hypotheses
-        final = self.fusion.final(select(self.states, self._tensor(hypotheses.state)))
-        return replace(hypotheses, score=hypotheses.score + final.cpu().numpy())
-
     def _fuse(self, hypotheses: Frontier, log_probs: Tensor) -> NextLabels:
         heard = log_probs.cpu().numpy()
         blank = heard[:, 0].copy()
         scores = heard
-        if self.fusion:
-            states = select(self.states, self._tensor(hypotheses.state))
-            scores = (log_probs + self.fusion.scores(states)).cpu().numpy()
+        if self.fused:
+            scores = (log_probs + self.fused.scores(hypotheses)).cpu().numpy()
         scores[:, 0] = -np.inf
         return NextLabels(blank, scores, heard)
 

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asrkit.decoding.frontier import Frontier, collect
+from asrkit.decoding.frontier import Frontier, NextLabels, collect
 from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
-from asrkit.decoding.joint import Joint, NextLabels
+from asrkit.decoding.joint import Joint
 from asrkit.decoding.search import NBest, TransducerBeam, TransducerBeamConfig
-from asrkit.decoding.trace import ArrayTrace
+from asrkit.decoding.trace import Trace
 from asrkit.models.asr_model import AsrModel
 
 
@@ -46,21 +46,21 @@ class ModifiedBeamSearch(TransducerBeam):
     ) -> list[NBest]:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
         joint = Joint(model, enc_out, self.blank_penalty, self.fusion)
-        trace = ArrayTrace()
+        trace = Trace()
         lens = enc_lens.cpu().numpy()
         active = Frontier.start(len(lens))
         none = active.pick(np.arange(0))
         done = []
         for t in range(lens.max(initial=0) + 1):
             ended, active = active.part((lens == t)[active.utterance])
-            done.append(joint.end(ended))
+            done.append(joint.fused.end(ended))
             if len(active):
                 active = self._step(joint, active, t, trace, len(lens))
-                joint.advance(none, active)
+                joint.fused.advance(none, active)
         return collect(Frontier.join(done), trace, self.nbest)
 
     def _step(
-        self, joint: Joint, active: Frontier, t: int, trace: ArrayTrace, B: int
+        self, joint: Joint, active: Frontier, t: int, trace: Trace, B: int
     ) -> Frontier:
         """Consume frame t of B utterances."""
         frame = np.full(len(active), t)
@@ -71,11 +71,11 @@ class ModifiedBeamSearch(TransducerBeam):
         pruned = scores.max(axis=1) - np.float32(self.prune)
         worst = np.maximum(scores.min(axis=1), pruned)[active.utterance]
         wanted = heard.scores > (worst - active.score)[:, None]
-        fresh = joint.extend(active, heard, wanted, frame, trace)
+        fresh = active.extend(heard, wanted, frame, trace, joint.contexts)
         return Frontier.join([stay, fresh]).best(self.beam, self.prune)
 
     def _stay(
-        self, active: Frontier, heard: NextLabels, t: int, trace: ArrayTrace, B: int
+        self, active: Frontier, heard: NextLabels, t: int, trace: Trace, B: int
     ) -> Frontier:
         """Return the hypotheses after the paths that keep or reach their texts.
 
@@ -83,7 +83,7 @@ class ModifiedBeamSearch(TransducerBeam):
         before: both paths count. Takes those labels out of `heard`.
         """
         score, facts = active.score + heard.blank, active.facts.copy()
-        source, target = self._predecessors(active, B)
+        source, target = active.predecessors(B, self.beam)
         last = active.last[target]
         by_label = active.score[source] + heard.scores[source, last]
         by_blank = score[target]
@@ -97,11 +97,3 @@ class ModifiedBeamSearch(TransducerBeam):
         stay.node[target[better]] = nodes
         heard.scores[source, last] = -np.inf
         return stay
-
-    def _predecessors(self, active: Frontier, B: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return pairs of hypotheses: a text without its last label, and the text."""
-        keys = active.spread(active.key, B, self.beam, -1)
-        rows = active.spread(np.arange(len(active)), B, self.beam, -1)
-        same = active.before[:, None] == keys[active.utterance]
-        target, rank = np.nonzero(same)
-        return rows[active.utterance[target], rank], target

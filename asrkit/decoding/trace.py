@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
 Path = tuple[list[int], list[int], list[float]]
 """Labels, their frames and their probabilities."""
 
 
-class ArrayTrace:
+class Trace:
     """Labels that hypotheses have emitted; node 0 stands before the first."""
 
     def __init__(self) -> None:
@@ -40,42 +38,6 @@ class ArrayTrace:
         """Return what leads to each node."""
         columns = zip(*self._steps, strict=True)
         return _follow([np.concatenate(column) for column in columns], nodes)
-
-
-class Trace:
-    """The same in tensors, where each step adds a node for each hypothesis.
-
-    Used or not, so that a node's id is known without looking at the device.
-    """
-
-    def __init__(self) -> None:
-        self._steps: list[tuple[Tensor, ...]] = []
-        self._nodes = 1
-
-    def add(
-        self, parents: Tensor, labels: Tensor, frame: Tensor, log_probs: Tensor
-    ) -> Tensor:
-        """Return the nodes after a step, of the shape of `parents`.
-
-        Args:
-            parents: Node before.
-            labels: Label that was emitted, 0 for none: then the node stays.
-            frame: Encoder frame of the labels, a scalar.
-            log_probs: The recognizer's log-probability of each label.
-        """
-        start, self._nodes = self._nodes, self._nodes + labels.numel()
-        new = torch.arange(start, self._nodes, device=labels.device)
-        self._steps.append((parents, labels, frame.expand_as(labels), log_probs))
-        return torch.where(labels > 0, new.view_as(labels), parents)
-
-    def unroll(self, nodes: Tensor) -> list[Path]:
-        """Return what leads to each node."""
-        columns = zip(*self._steps, strict=True)
-        flat = [
-            torch.cat([x.reshape(-1) for x in column]).cpu().numpy()
-            for column in columns
-        ]
-        return _follow(flat, nodes.reshape(-1).cpu().numpy())
 
 
 def _follow(columns: Sequence[np.ndarray], nodes: np.ndarray) -> list[Path]:

@@ -106,11 +106,20 @@ def test_a_wide_beam_finds_the_best_texts_of_all(seed, scale, blank_penalty, hat
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("scale", [0.0, 0.5])
 @pytest.mark.parametrize("blank_penalty", [0.0, 1.0])
-def test_a_wide_ctc_beam_finds_the_best_texts_of_all(seed, blank_penalty):
-    model, enc_out = make_model(V, seed), encode(5)
-    expected = ctc_texts(model, enc_out[0], blank_penalty)
-    search = CtcBeamSearch(WIDE, 20, blank_penalty=blank_penalty)
+def test_a_wide_ctc_beam_finds_the_best_texts_of_all(seed, scale, blank_penalty):
+    model, enc_out, lm = make_model(V, seed), encode(5), Bigram()
+
+    def fused(text):
+        arcs = [(text[:u], label) for u, label in enumerate(text)]
+        return scale * sum(lm.by_text(*arc) for arc in [*arcs, (text, None)])
+
+    texts = ctc_texts(model, enc_out[0], blank_penalty)
+    expected = [(text, score + fused(text)) for text, score in texts]
+    expected.sort(key=lambda one: -one[1])
+    fusion = Fusion([(lm, scale)] if scale else [])
+    search = CtcBeamSearch(WIDE, 20, blank_penalty=blank_penalty, fusion=fusion)
     assert_nbest(run(search, model, enc_out), expected)
 
 
