@@ -14,9 +14,12 @@ from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 CURVES = {
-    "loss per token": {"train": "train/loss_per_token", "dev": "valid/loss_per_token"},
-    "WER on dev, %": {"dev": "valid/wer"},
-    "learning rate": {"train": "train/learning_rate"},
+    "loss per token": {
+        "train": "loss/train/loss_per_token",
+        "dev": "loss/dev/loss_per_token",
+    },
+    "WER on dev, %": {"dev": "loss/dev/wer"},
+    "learning rate": {"train": "optim/learning_rate"},
 }
 STYLES: dict[str, dict[str, Any]] = {
     "train": {"color": "tab:blue"},
@@ -44,7 +47,7 @@ def main() -> None:
                 # One entry in the legend, whatever the number of stages.
                 name = "_" * bool(start) + label
                 axes.plot(steps, [p.value for p in points], label=name, **STYLES[label])
-            start += events.Scalars("train/learning_rate")[-1].step
+            start += events.Scalars("optim/learning_rate")[-1].step
         axes.set_xlim(0, start)
         name_stages(axes, stages)
         axes.set_title(title, pad=18 if len(stages) > 1 else None)
@@ -76,7 +79,7 @@ def name_stages(axes: Axes, stages: dict[str, EventAccumulator]) -> None:
     start = 0
     top = axes.get_xaxis_transform()
     for name, events in stages.items():
-        end = start + events.Scalars("train/learning_rate")[-1].step
+        end = start + events.Scalars("optim/learning_rate")[-1].step
         axes.axvline(end, color="grey", linewidth=0.8, linestyle=":")
         middle = (start + end) / 2
         axes.text(middle, 1.02, name, ha="center", fontsize=8, transform=top)

@@ -36,14 +36,15 @@ def test_tensorboard_holds_what_a_user_looks_for(exp_dir):
     events.Reload()
     tags = events.Tags()
     wanted = {
-        "train/loss_per_frame", "train/loss_per_token", "train/transducer_per_token",
-        "train/ctc_per_token", "train/learning_rate", "train/gradient_norm",
-        "train/audio_hours_per_hour", "train/data_wait_percent", "train/peak_memory_gb",
-        "valid/wer", "valid/loss_per_token",
+        "loss/train/loss_per_frame", "loss/train/loss_per_token",
+        "loss/train/transducer_per_token", "loss/train/ctc_per_token",
+        "optim/learning_rate", "optim/gradient_norm",
+        "speed/audio_hours_per_hour", "speed/data_wait_percent", "speed/peak_memory_gb",
+        "loss/dev/wer", "loss/dev/loss_per_token",
     }  # fmt: skip
     assert wanted <= set(tags["scalars"])
-    assert "valid/emissions" in tags["images"]
-    assert "valid/hypotheses/text_summary" in tags["tensors"]
+    assert "dev/emissions" in tags["images"]
+    assert "dev/hypotheses/text_summary" in tags["tensors"]
 
 
 def test_the_same_command_again_says_that_it_is_done(exp_dir, manifests):

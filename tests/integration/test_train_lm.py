@@ -47,11 +47,13 @@ def test_train_again_and_load(manifests, tmp_path):
     for name in ("config.yaml", "done", "checkpoints/best.pt", "checkpoints/last.pt"):
         assert (folder / name).is_file(), name
     curves = scalars(folder)
-    assert {"train/perplexity", "valid/perplexity", "valid/word_perplexity"} <= set(
-        curves
-    )
+    assert {
+        "loss/train/perplexity",
+        "loss/dev/perplexity",
+        "loss/dev/word_perplexity",
+    } <= set(curves)
     best = torch.load(folder / "checkpoints" / "best.pt", weights_only=True)
-    assert best["best"] == pytest.approx(min(curves["valid/perplexity"]))
+    assert best["best"] == pytest.approx(min(curves["loss/dev/perplexity"]))
     tokenizer = tokenizer_from_files(best["tokenizer"])
     model = load_lm(folder, torch.device("cpu"), tokenizer=tokenizer)
     assert model.vocab_size == tokenizer.vocab_size

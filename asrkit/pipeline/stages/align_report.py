@@ -111,7 +111,7 @@ def _draw(
     cuts = [cut for cut in both(run) if cut.id in chosen]
     drawn = {cut.id: _picture(run, recognizer, chosen[cut.id], cut) for cut in cuts}
     log = TensorBoardLog(run.folder / "tensorboard")
-    log.valid(Evaluation({}, {"alignments": f"```\n{text}```"}, drawn), 0)
+    log.dev(Evaluation({}, {"alignments": f"```\n{text}```"}, drawn), 0)
     log.close()
     if drawn:
         width = max(picture.shape[2] for picture in drawn.values())

@@ -148,7 +148,7 @@ class Reporter:
         parts = [f"{name} {value:.4g}" for name, value in shown.items()]
         if evaluation is not None:
             if self.tensorboard:
-                self.tensorboard.valid(evaluation, standing.update)
+                self.tensorboard.dev(evaluation, standing.update)
             parts += [f"dev {n} {v:.4g}" for n, v in evaluation.scalars.items()]
             parts += ["(best)"] if best else []
         took = format_seconds(scalars["seconds"])

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_GROUPS = {
+    "optim": {"learning_rate", "gradient_norm"},
+    "speed": {
+        "updates_per_second", "seconds", "data_wait_percent", "peak_memory_gb",
+        "memory_of_limit", "slowest_rank", "slowest_to_mean", "audio_hours_per_hour",
+        "utterances_per_update", "tokens_per_second", "sentences_per_update",
+    },
+    "trouble": {
+        "updates_left_out", "roll_backs", "split_batches", "utterances_left_out",
+        "utterances_left_out_percent", "utterances_without_path",
+    },
+}  # fmt: skip
+"""Scalars that one looks at together; all others are in `loss`."""
+
 
 @dataclass
 class Evaluation:
@@ -32,7 +46,10 @@ class Evaluation:
 
 
 class TensorBoardLog:
-    """Writes scalars, tables and pictures under `train/` and `valid/`.
+    """Writes scalars in the groups loss, optim, speed and trouble, tables and pictures.
+
+    Losses are those of train or dev, `loss/train/NAME` and `loss/dev/NAME`. What counts
+    troubles is written from the first one on.
 
     When it cannot write any more, as on a full disk, it says so once and gives up:
     training is worth more than its curves.
@@ -48,6 +65,7 @@ class TensorBoardLog:
         from torch.utils.tensorboard import SummaryWriter
 
         self._folder = folder
+        self._happened: set[str] = set()
         try:
             self._writer: SummaryWriter | None = SummaryWriter(
                 str(folder), flush_secs=20
@@ -66,20 +84,23 @@ class TensorBoardLog:
 
         def add(writer: "SummaryWriter") -> None:
             for name, value in scalars.items():
-                writer.add_scalar(f"train/{name}", value, update)
+                if value:
+                    self._happened.add(name)
+                if name in self._happened or name not in _GROUPS["trouble"]:
+                    writer.add_scalar(_tag(name, "train"), value, update)
 
         self._attempt(add)
 
-    def valid(self, evaluation: Evaluation, update: int) -> None:
+    def dev(self, evaluation: Evaluation, update: int) -> None:
         """Log what validation found."""
 
         def add(writer: "SummaryWriter") -> None:
             for name, value in evaluation.scalars.items():
-                writer.add_scalar(f"valid/{name}", value, update)
+                writer.add_scalar(_tag(name, "dev"), value, update)
             for name, text in evaluation.texts.items():
-                writer.add_text(f"valid/{name}", text, update)
+                writer.add_text(f"dev/{name}", text, update)
             for name, picture in evaluation.pictures.items():
-                writer.add_image(f"valid/{name}", picture, update)
+                writer.add_image(f"dev/{name}", picture, update)
             writer.flush()
 
         self._attempt(add)
@@ -107,6 +128,14 @@ class TensorBoardLog:
         """Print the traceback of any thread's error but the writer's."""
         if type(args.thread).__name__ != "_AsyncWriterThread":
             self._usual_hook(args)
+
+
+def _tag(name: str, part: str) -> str:
+    """Return the tag of a scalar of train or dev."""
+    for group, names in _GROUPS.items():
+        if name in names:
+            return f"{group}/{name}"
+    return f"loss/{part}/{name}"
 
 
 def reset_peak_memory(device: torch.device) -> None:
