@@ -18,7 +18,7 @@ class Hypothesis:
     tokens: list[int]
     """Labels, without blank."""
     frames: list[int]
-    """Encoder frame (40 ms) at which each label came."""
+    """Encoder frame at which each label came."""
     confidences: list[float]
     """Probability of each label where it came, 0 to 1."""
     score: float

@@ -14,7 +14,7 @@ from lhotse import CutSet
 from lhotse.supervision import AlignmentItem
 
 from asrkit.cli.decoding.align import Failures, align, open_sets
-from asrkit.cli.decoding.aligner import Aligner, frame_seconds, trained_rules
+from asrkit.cli.decoding.aligner import Aligner, trained_rules
 from asrkit.cli.main import run
 from asrkit.config import from_plain
 from asrkit.data.attached.rows import read_rows
@@ -93,7 +93,7 @@ def _stored(folder: Path, recognizer: Recognizer, cuts: CutSet) -> Aligned:
                 row["tokens"],
                 row["frames"],
                 [1.0] * len(row["tokens"]),
-                frame_seconds=frame_seconds(recognizer.features),
+                frame_seconds=recognizer.frame_seconds,
                 duration=durations[row["id"]],
             )
             yield row["id"], words

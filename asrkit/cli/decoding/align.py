@@ -207,7 +207,7 @@ def transcript(one: Spoken, times: Hypothesis, aligner: Aligner) -> Transcript:
         times.tokens,
         times.frames,
         times.confidences,
-        frame_seconds=aligner.frame_seconds,
+        frame_seconds=aligner.recognizer.frame_seconds,
         duration=duration,
     )
     text = " ".join(word.text for word in words)

@@ -5,11 +5,10 @@ from torch import Tensor
 
 from asrkit.data.audio_files import cut_pieces
 from asrkit.data.batches.batch import Batch, lengths, pad
-from asrkit.data.features.fbank import Fbank, num_frames
+from asrkit.data.features.fbank import num_frames
 from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
 from asrkit.losses.transducer import TransducerLossConfig
-from asrkit.models.subsampling import FACTOR, subsampled_lens
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import last_loss, trained
 from asrkit.pipeline.decode.recognizer import Recognizer
@@ -50,11 +49,11 @@ class Aligner:
         self.rules = trained[by]
         self.max_seconds = max_seconds
         self.rate = recognizer.features.sampling_rate
-        self.frame_seconds = frame_seconds(recognizer.features)
 
     def frames(self, samples: Tensor) -> int:
         """Return the number of encoder frames of audio (S,)."""
-        return subsampled_lens(num_frames(len(samples), self.rate))
+        frames = num_frames(len(samples), self.rate)
+        return self.recognizer.model.encoder.output_lens(frames)
 
     @torch.inference_mode()
     def align(
@@ -89,7 +88,7 @@ class Aligner:
 
     def _cut(self, audio: Tensor) -> list[Tensor]:
         """Cut long audio at quiet places between two encoder frames."""
-        frame = FACTOR * self.recognizer.features.shift
+        frame = self.recognizer.frame_samples
         cuts = cut_pieces(audio, self.rate, self.max_seconds)
         ends = [*(end // frame * frame for _, end in cuts[:-1]), len(audio)]
         starts = [0, *ends[:-1]]
@@ -115,11 +114,6 @@ def audio_batch(samples: list[Tensor], rate: int) -> Batch:
         token_lens=empty,
         durations=[len(audio) / rate for audio in samples],
     )
-
-
-def frame_seconds(features: Fbank) -> float:
-    """Return the seconds of audio in an encoder frame."""
-    return FACTOR * features.shift / features.sampling_rate
 
 
 def trained_rules(config: Config) -> dict[By, Rules]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from asrkit.cli.decoding.aligner import Aligner, audio_batch, frame_seconds
+from asrkit.cli.decoding.aligner import Aligner, audio_batch
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.cli.overrides import apply_overrides
@@ -112,7 +112,7 @@ def transcribe(
                 one.tokens,
                 one.frames,
                 one.confidences,
-                frame_seconds=frame_seconds(recognizer.features),
+                frame_seconds=recognizer.frame_seconds,
                 duration=(b - a) / rate,
                 offset=a / rate,
                 texts=one.words,

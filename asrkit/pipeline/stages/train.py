@@ -18,7 +18,6 @@ from asrkit.decoding.modified_beam_search import ModifiedBeamSearch
 from asrkit.losses.criterion import LossConfig, WeightedCriterion
 from asrkit.losses.mwer import MwerCriterion, MwerLossConfig
 from asrkit.models.dropout import Dropout
-from asrkit.models.subsampling import FACTOR
 from asrkit.pipeline.decode.choose_search import validation_search
 from asrkit.pipeline.decode.recognizer import describe
 from asrkit.pipeline.for_stage import ALIGNMENTS, NBEST, result_folder
@@ -76,14 +75,20 @@ def build_task(run: StageRun) -> AsrTask:
         set_dropout(model, stage.dropout)
     criterion = config.loss.build(model)
     give_search(criterion, config.loss)
-    context_size, chunks = model.predictor.context_size, stage.chunks
+    chunks = stage.chunks
     task = AsrTask(
         model,
         criterion,
         config.features.build(),
         config.augment.spec.build(),
         freeze=stage.freeze,
-        chunker=None if chunks is None else chunks.build(context_size, FACTOR),
+        chunker=None
+        if chunks is None
+        else chunks.build(
+            model.predictor.context_size,
+            config.encoder.subsampling,
+            config.encoder.output_lens,
+        ),
         # conf/loss calls them as their modules are called.
         loss_name=type(config.loss).__module__.rpartition(".")[2],
     )
@@ -138,9 +143,9 @@ def attachments(run: StageRun) -> list[Attach]:
     attach: list[Attach] = []
     if stage.alignments is not None:
         folder = result_folder(run.exp_dir, stage.alignments, ALIGNMENTS)
-        attach.append(
-            AttachAlignments(folder, EncoderFrames(run.config.features.sampling_rate))
-        )
+        rate, encoder = run.config.features.sampling_rate, run.config.encoder
+        frames_of = EncoderFrames(rate, encoder.output_lens)
+        attach.append(AttachAlignments(folder, frames_of))
     if stage.nbest is not None:
         folder = result_folder(run.exp_dir, stage.nbest, NBEST)
         attach.append(AttachNBest(folder))

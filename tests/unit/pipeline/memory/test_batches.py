@@ -8,6 +8,7 @@ import torch
 
 from asrkit.losses.mbr import MbrLossConfig
 from asrkit.losses.mwer import MwerLossConfig
+from asrkit.models.conformer import ConformerConfig
 from asrkit.pipeline.memory.batches import make_batch
 from asrkit.pipeline.memory.passes import without_search
 from asrkit.pipeline.memory.shapes import Shape
@@ -15,8 +16,13 @@ from asrkit.pipeline.stages.preparation import encoder_frames
 from asrkit.pipeline.stages.train import build_task
 from tests.unit.pipeline.memory.test_auto import stage_run
 
+BY_FOUR = ConformerConfig()
 SECONDS = (1.3, 0.7, 1.0)
-SHAPE = Shape(SECONDS, tuple(encoder_frames(s, 16000) for s in SECONDS), (5, 0, 3))
+SHAPE = Shape(
+    SECONDS,
+    tuple(encoder_frames(s, 16000, BY_FOUR) for s in SECONDS),
+    (5, 0, 3),
+)
 SMALL = [
     "encoder=conformer_2m", "encoder.num_layers=2", "encoder.dim=16",
     "encoder.ff_dim=16", "predictor.dim=8", "joiner.dim=8", "augment=none",
