@@ -10,7 +10,7 @@ from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
 from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.decode.choose_search import last_loss, trained
+from asrkit.pipeline.decode.choose_search import last_loss
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.pipeline.stages.align import By
 from asrkit.transducer.rules import Rules, Topology
@@ -121,4 +121,4 @@ def trained_rules(config: Config) -> dict[By, Rules]:
     loss = last_loss(config)
     hat = isinstance(loss, TransducerLossConfig) and loss.hat
     rules = Rules(loss.paths or Topology.REGULAR, hat=hat)
-    return {by: rules for by in By if by.value in trained(loss)}
+    return {by: rules for by in By if by.value in loss.trained}

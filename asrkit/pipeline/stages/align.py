@@ -8,7 +8,7 @@ from asrkit.data.batches.batch import Batch
 from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
 from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.decode.choose_search import last_loss, trained, validation_search
+from asrkit.pipeline.decode.choose_search import last_loss, validation_search
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.for_stage import ALIGNMENTS
 from asrkit.pipeline.stage import StageConfig
@@ -120,7 +120,7 @@ def choose_by(by: By | None, config: Config) -> By:
     Raises:
         InputError: The last stage of the run does not train it.
     """
-    names = trained(last_loss(config))
+    names = last_loss(config).trained
     can = [one for one in (By.CTC, By.TRANSDUCER) if one.value in names]
     if by is None and can:
         return can[0]

@@ -87,21 +87,18 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     # between repeats.
     stages = [for_stage(config, name) for name in config.pipeline.training()]
     losses = [stage.loss for stage in stages]
-    frame_wise = any(
-        loss.weights.get("ctc", 0.0) > 0 or loss.paths not in (None, Topology.REGULAR)
-        for loss in losses
-    )
+    repeats = any("ctc" in loss.trained for loss in losses)
+    monotonic = any(loss.paths not in (None, Topology.REGULAR) for loss in losses)
     encoders = [stage.encoder for stage in stages] or [config.encoder]
     coarsest = max(encoders, key=lambda encoder: encoder.subsampling)
     rate = config.features.sampling_rate
-    repeats = any(loss.weights.get("ctc", 0.0) > 0 for loss in losses)
     return make_report(
         {part: open_part(config, folder, part) for part in roles},
         roles,
         tokenizer,
         frames_of=lambda seconds: encoder_frames(seconds, rate, coarsest),
         subsampling=coarsest.subsampling,
-        max_symbols_per_frame=1 if frame_wise else None,
+        max_symbols_per_frame=1 if repeats or monotonic else None,
         repeats_need_frame=repeats,
         min_duration=data.min_seconds,
         max_duration_of_utterance=data.max_seconds,

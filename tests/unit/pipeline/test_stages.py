@@ -1,21 +1,25 @@
 """Stages: what each sees of the configuration, their order, and what they freeze."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from asrkit.config import from_plain, to_plain
+from asrkit.losses.mwer import MwerLossConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.pipeline.for_stage import for_stage, result_folder
 from asrkit.pipeline.runner import check_order, what_matters
 from asrkit.pipeline.snapshot import differences
 from asrkit.pipeline.stages.align_report import find_suspicious
 from asrkit.pipeline.stages.nbest import Risk, risks
-from asrkit.pipeline.stages.train import set_dropout
+from asrkit.pipeline.stages.train import check_data, set_dropout
 from asrkit.pipeline.tasks.asr_task import freeze_parameters
 from asrkit.text.phone import PhoneTokenizer
 from asrkit.text.tokenizer import SPECIAL_PIECES
 from asrkit.utils.errors import InputError
 from tests.unit.pipeline.compose import make as compose
+from tests.unit.pipeline.memory.test_auto import stage_run
 
 
 def make(*overrides):
@@ -116,6 +120,25 @@ def test_a_stage_comes_after_what_it_needs(config, tmp_path):
 def test_pieces_need_an_alignment():
     with pytest.raises(ValueError, match="need alignments"):
         make("pipeline.stages.viterbi.alignments=null")
+
+
+@pytest.mark.parametrize(
+    ("stage", "need"), [("viterbi", "alignments"), ("mbr", "nbest")]
+)
+def test_a_loss_without_the_data_it_needs_is_refused(tmp_path, stage, need):
+    named = [
+        f"pipeline.stages.{stage}.{need}=x",
+        f"pipeline.stages.{stage}.chunks=null",
+    ]
+    run = stage_run(
+        tmp_path, stage, "pipeline=progressive", *named[: 1 + (need[0] == "a")]
+    )
+    check_data(run)
+    without = replace(run, stage=replace(run.stage, **{need: None}))
+    with pytest.raises(InputError, match=f"loss={stage} trains on {need}, but"):
+        check_data(without)
+    own = replace(without.config, loss=MwerLossConfig())
+    check_data(replace(without, config=own))
 
 
 def test_results_are_a_stage_or_a_folder(tmp_path):
