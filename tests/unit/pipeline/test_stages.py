@@ -122,23 +122,15 @@ def test_pieces_need_an_alignment():
         make("pipeline.stages.viterbi.alignments=null")
 
 
-@pytest.mark.parametrize(
-    ("stage", "need"), [("viterbi", "alignments"), ("mbr", "nbest")]
-)
-def test_a_loss_without_the_data_it_needs_is_refused(tmp_path, stage, need):
-    named = [
-        f"pipeline.stages.{stage}.{need}=x",
-        f"pipeline.stages.{stage}.chunks=null",
-    ]
-    run = stage_run(
-        tmp_path, stage, "pipeline=progressive", *named[: 1 + (need[0] == "a")]
-    )
+@pytest.mark.parametrize("stage", ["viterbi", "mbr"])
+def test_a_loss_without_the_data_it_needs_is_refused(tmp_path, stage):
+    run = stage_run(tmp_path, stage, "pipeline=progressive")
     check_data(run)
-    without = replace(run, stage=replace(run.stage, **{need: None}))
-    with pytest.raises(InputError, match=f"loss={stage} trains on {need}, but"):
-        check_data(without)
-    own = replace(without.config, loss=MwerLossConfig())
-    check_data(replace(without, config=own))
+    without = replace(run.stage, alignments=None, nbest=None, chunks=None)
+    run = replace(run, stage=without)
+    with pytest.raises(InputError, match=f"loss={stage} trains on (alignm|nbest)"):
+        check_data(run)
+    check_data(replace(run, config=replace(run.config, loss=MwerLossConfig())))
 
 
 def test_results_are_a_stage_or_a_folder(tmp_path):
