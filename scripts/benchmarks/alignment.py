@@ -14,16 +14,16 @@ from lhotse import CutSet
 from lhotse.supervision import AlignmentItem
 
 from asrkit.cli.decoding.align import Failures, align, open_sets
-from asrkit.cli.decoding.aligner import Aligner, trained_rules
 from asrkit.cli.main import run
 from asrkit.config import from_plain
 from asrkit.data.attached.rows import read_rows
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.transcripts.boundaries import boundary_errors
 from asrkit.decoding.transcripts.words import Word, find_words
+from asrkit.pipeline.decode.aligner import Aligner, By
+from asrkit.pipeline.decode.choose_search import last_loss
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
-from asrkit.pipeline.stages.align import By
 from asrkit.text.normalize import TextStyle
 from asrkit.training.distributed import choose_device
 from asrkit.utils.errors import InputError
@@ -52,7 +52,8 @@ def main() -> int:
         found = _stored(args.alignments, recognizer, cuts)
         _report(args.alignments.resolve().parent.name, found, true)
         return 0
-    for by in map(By, args.by or trained_rules(recognizer.config)):
+    trained = last_loss(recognizer.config).trained
+    for by in map(By, args.by or [by.value for by in By if by.value in trained]):
         _report(
             by.value, _aligned(Aligner(recognizer, by, 30.0), args.set, folder), true
         )

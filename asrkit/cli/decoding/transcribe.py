@@ -8,7 +8,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from asrkit.cli.decoding.aligner import Aligner, audio_batch
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.cli.overrides import apply_overrides
@@ -19,6 +18,7 @@ from asrkit.decoding.search import Hypothesis, NBest
 from asrkit.decoding.transcripts.formats import FORMATS
 from asrkit.decoding.transcripts.transcript import Alternative, Piece, Transcript
 from asrkit.decoding.transcripts.words import Word, find_words
+from asrkit.pipeline.decode.aligner import Aligner, audio_batch
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.training.distributed import choose_device

@@ -10,7 +10,6 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from asrkit.cli.decoding.aligner import Aligner
 from asrkit.cli.decoding.transcribe import transcribe
 from asrkit.cli.overrides import apply_overrides
 from asrkit.cli.training.train import CONF_DIR
@@ -20,6 +19,7 @@ from asrkit.data.corpora.manifests import write_manifests
 from asrkit.data.corpora.scan import Utterance, scan
 from asrkit.data.features.chunks import Chunker
 from asrkit.data.features.fbank import num_frames
+from asrkit.pipeline.decode.aligner import Aligner
 from asrkit.pipeline.decode.recognizer import load_recognizer
 from asrkit.pipeline.runner import run_pipeline
 from asrkit.pipeline.stages.stage_run import Plain
