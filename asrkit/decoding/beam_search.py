@@ -12,6 +12,8 @@ from asrkit.decoding.joint import Joint
 from asrkit.decoding.search import NBest, TransducerBeam, TransducerBeamConfig
 from asrkit.decoding.trace import Trace
 from asrkit.models.asr_model import AsrModel
+from asrkit.transducer.rules import Topology
+from asrkit.utils.errors import InputError
 
 
 @dataclass(kw_only=True)
@@ -31,6 +33,16 @@ class BeamSearchConfig(TransducerBeamConfig):
             raise ValueError(
                 f"decode.max_symbols must be positive, got {self.max_symbols}"
             )
+
+    def fit(self, paths: Topology | None) -> "BeamSearchConfig":
+        """Refuse paths with at most one label a frame."""
+        if paths not in (None, Topology.REGULAR):
+            raise InputError(
+                f"decode=beam_search emits several labels a frame, but this run trains "
+                f"loss.topology={paths.name}, at most one; choose "
+                "decode=modified_beam_search"
+            )
+        return self
 
     def build(self, fusion: Fusion = NO_FUSION) -> "BeamSearch":
         """Make the search."""

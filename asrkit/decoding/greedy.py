@@ -1,6 +1,6 @@
 """Greedy search, batched: no loop over utterances, few steps over time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from asrkit.decoding.cuda_graph import replayable
 from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
 from asrkit.decoding.search import Hypothesis, NBest, SearchConfig
 from asrkit.models.asr_model import AsrModel
+from asrkit.transducer.rules import Topology
 
 _WINDOW = 8  # frames that one step looks ahead for the next label
 _MAX_SYMBOLS = 10
@@ -32,6 +33,12 @@ class GreedyConfig(SearchConfig):
             raise ValueError(
                 f"decode.max_symbols must be positive, got {self.max_symbols}"
             )
+
+    def fit(self, paths: Topology | None) -> "GreedyConfig":
+        """Emit at most one label a frame where that is what was trained."""
+        if paths in (None, Topology.REGULAR) or self.max_symbols is not None:
+            return self
+        return replace(self, max_symbols=1)
 
     def build(self, fusion: Fusion = NO_FUSION) -> "GreedySearch":
         """Make the search."""

@@ -37,7 +37,7 @@ class ModifiedBeamSearch(TransducerBeam):
     Every frame, each hypothesis emits blank or a label. Two paths to one text are the
     text itself with blank, and the text before with the last label: they are added
     before the best are taken. Searches the paths that loss.topology=MONOTONIC trains;
-    models of the regular topology rarely emit two labels in a frame of 40 ms either.
+    models of the regular topology rarely emit two labels in a frame either.
     """
 
     @torch.inference_mode()

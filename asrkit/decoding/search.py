@@ -1,6 +1,6 @@
 """What every search owes, and gives."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion, FusionConfig, lm_name
 from asrkit.models.asr_model import AsrModel
 from asrkit.text.tokenizer import Tokenizer
+from asrkit.transducer.rules import Topology
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Hypothesis:
     tokens: list[int]
     """Labels, without blank."""
     frames: list[int]
-    """Encoder frame (40 ms) at which each label came."""
+    """Encoder frame at which each label came."""
     confidences: list[float]
     """Probability of each label where it came, 0 to 1."""
     score: float
@@ -48,13 +49,15 @@ class Search(Protocol):
 
 
 @dataclass(kw_only=True)
-class SearchConfig:
+class SearchConfig(ABC):
     """Base class of the searches' settings."""
 
     name: ClassVar[str]
     """Of the folder of results, and in log lines."""
     needs: ClassVar[str]
     """The criterion that trains what it searches: transducer or ctc."""
+    has_beam: ClassVar[bool] = False
+    """Whether it keeps several hypotheses, as a lexicon needs it."""
 
     max_duration: float = 600.0
     """Most seconds of audio in a batch, padding included."""
@@ -77,6 +80,19 @@ class SearchConfig:
         """Whether there are lists of several hypotheses to write."""
         return False
 
+    @property
+    def rescoring(self) -> tuple[str, float] | None:
+        """The language model that sorts the lists anew, and its weight; None: none."""
+        return None
+
+    def fit(self, paths: Topology | None) -> "SearchConfig":
+        """Return the search, fit to the paths that the transducer is trained on.
+
+        Raises:
+            InputError: It searches other paths.
+        """
+        return self
+
     @abstractmethod
     def build(self, fusion: Fusion = NO_FUSION) -> Search:
         """Make the search."""
@@ -85,6 +101,8 @@ class SearchConfig:
 @dataclass(kw_only=True)
 class BeamConfig(SearchConfig):
     """Base class of the beam searches' settings."""
+
+    has_beam = True
 
     beam: int = 4
     """Hypotheses that are kept."""
@@ -99,6 +117,11 @@ class BeamConfig(SearchConfig):
     def keeps_nbest(self) -> bool:
         """Whether there are lists of several hypotheses to write."""
         return self.nbest > 1
+
+    @property
+    def rescoring(self) -> tuple[str, float] | None:
+        """The language model that sorts the lists anew, and its weight; None: none."""
+        return None if not self.rescore_lm else (self.rescore_lm, self.rescore_scale)
 
     def details(self) -> list[str]:
         """Return the beam, what is fused, and what rescores."""

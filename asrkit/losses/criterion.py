@@ -1,9 +1,9 @@
 """What a training criterion is, and the weighted sum of several."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,52 @@ from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.rules import Topology
 from asrkit.utils.loss_output import LossOutput
 from asrkit.utils.training_progress import TrainingProgress
+
+CELL_NUMBERS = 8
+"""That a lattice keeps a cell."""
+
+
+class BatchShape(Protocol):
+    """The lengths of a batch."""
+
+    @property
+    def B(self) -> int:  # noqa: N802 - the shape's letter
+        """Utterances."""
+        ...
+
+    @property
+    def T(self) -> int:  # noqa: N802 - the shape's letter
+        """Encoder frames of the longest."""
+        ...
+
+    @property
+    def U(self) -> int:  # noqa: N802 - the shape's letter
+        """Tokens of the longest transcript."""
+        ...
+
+    @property
+    def cells(self) -> Sequence[int]:
+        """Cells of each utterance's lattice."""
+        ...
+
+
+class Hypothesis(Protocol):
+    """What a search finds."""
+
+    @property
+    def tokens(self) -> list[int]:
+        """Labels, without blank."""
+        ...
+
+
+class Find(Protocol):
+    """Finds hypotheses of each utterance of a batch, the best first: any search."""
+
+    def __call__(
+        self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
+    ) -> Sequence[Sequence[Hypothesis]]:
+        """Search enc_out (B, T, D) of enc_lens (B,)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -58,13 +104,25 @@ class Criterion(nn.Module, ABC):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss summed over the batch, a scalar, and further sums to log."""
 
+    def take_search(self, find: Find) -> None:
+        """Take the search that a loss with a `search_beam` is handed."""
+
 
 @dataclass(kw_only=True)
-class LossConfig:
-    """Base class of the losses' settings: what is summed, with which weights."""
+class LossConfig(ABC):
+    """Base class of the losses' settings: what is summed, with which weights.
 
-    names: ClassVar[tuple[str, ...]]
+    Each answers what others have to know of it: nobody else tells losses apart.
+    """
+
+    name: ClassVar[str]
+    """Of the file in conf/loss, and in messages."""
+    criteria: ClassVar[tuple[str, ...]]
     """The criteria that may have a weight."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What its stage has to give besides audio and text: alignments, nbest."""
+    phases: ClassVar[tuple[float, ...]] = (0.0,)
+    """Shares of the training, 0 to 1, from which on it computes something else."""
 
     weights: dict[str, float] = field(default_factory=dict)
     """Weight of each criterion, e.g. ctc; one without a weight is not computed."""
@@ -72,10 +130,10 @@ class LossConfig:
     def __post_init__(self) -> None:
         """Check the weights against what there is."""
         for name, weight in self.weights.items():
-            if name not in self.names:
+            if name not in self.criteria:
                 raise ValueError(
                     f"loss.weights.{name}: no such criterion here; choose from "
-                    f"{', '.join(self.names)}"
+                    f"{', '.join(self.criteria)}"
                 )
             if weight < 0:
                 raise ValueError(f"loss.weights.{name} is negative: {weight}")
@@ -87,15 +145,47 @@ class LossConfig:
         """Paths that it trains a transducer on; None: it trains no transducer."""
         return None
 
+    @property
+    def trained(self) -> list[str]:
+        """Names of the criteria that have a weight."""
+        return [name for name, weight in self.weights.items() if weight > 0]
+
+    @property
+    def search_beam(self) -> int:
+        """Hypotheses that a search has to find for it in training; 0: it needs none."""
+        return 0
+
+    @property
+    def list_size(self) -> int:
+        """Hypotheses of an utterance that it trains on, about; 0: on none."""
+        return 0
+
+    @abstractmethod
+    def lattice_numbers(
+        self, shape: BatchShape, vocab_size: int, joiner_dim: int
+    ) -> float:
+        """Return the numbers that are kept for cells of the lattice at a time.
+
+        What has a fixed size a frame, or is a constant, does not count.
+
+        Args:
+            shape: Lengths of a batch.
+            vocab_size: V.
+            joiner_dim: J.
+        """
+
+    def without_search(self) -> "LossConfig":
+        """Return the same loss on lists that are given."""
+        return self
+
     @abstractmethod
     def criterion(self, name: str, model: AsrModel) -> Criterion:
-        """Make one of `names` for a model."""
+        """Make one of `criteria` for a model."""
 
     def build(self, model: AsrModel) -> "WeightedCriterion":
         """Make the weighted sum for a model."""
-        weights = {name: w for name, w in self.weights.items() if w > 0}
-        criteria = {name: self.criterion(name, model) for name in weights}
-        return WeightedCriterion(criteria, weights)
+        criteria = {name: self.criterion(name, model) for name in self.trained}
+        return WeightedCriterion(criteria, {n: self.weights[n] for n in criteria})
 
 
 class WeightedCriterion(nn.Module):
@@ -124,6 +214,12 @@ class WeightedCriterion(nn.Module):
         for criterion in self.criteria.values():
             assert isinstance(criterion, Criterion)
             criterion.moment = moment
+
+    def take_search(self, find: Find) -> None:
+        """Hand a search to the criteria that need one."""
+        for criterion in self.criteria.values():
+            assert isinstance(criterion, Criterion)
+            criterion.take_search(find)
 
     def forward(self, model: AsrModel, batch: Encoded) -> LossOutput:
         """Return the weighted sum."""

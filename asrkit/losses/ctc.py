@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch.nn.functional as F
 from torch import Tensor
 
-from asrkit.losses.criterion import Criterion, Encoded, LossConfig
+from asrkit.losses.criterion import BatchShape, Criterion, Encoded, LossConfig
 from asrkit.models.asr_model import AsrModel
 
 
@@ -33,10 +33,17 @@ class CtcCriterion(Criterion):
 class CtcLossConfig(LossConfig):
     """CTC alone."""
 
-    names = ("ctc",)
+    name = "ctc"
+    criteria = ("ctc",)
 
     weights: dict[str, float] = field(default_factory=lambda: {"ctc": 1.0})
     """Weight of each criterion: ctc."""
+
+    def lattice_numbers(
+        self, shape: BatchShape, vocab_size: int, joiner_dim: int
+    ) -> float:
+        """Return 0: all has a fixed size a frame."""
+        return 0.0
 
     def criterion(self, name: str, model: AsrModel) -> Criterion:
         """Make CTC."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from asrkit.losses.criterion import Criterion, Encoded
+from asrkit.losses.criterion import CELL_NUMBERS, BatchShape, Criterion, Encoded
 from asrkit.losses.transducer import (
     TransducerCriterion,
     TransducerLossConfig,
@@ -31,6 +31,15 @@ class FullCriterion(TransducerCriterion):
 @dataclass(kw_only=True)
 class FullLossConfig(TransducerLossConfig):
     """The exact transducer loss, every logit in memory, with CTC beside it."""
+
+    name = "full"
+
+    def lattice_numbers(
+        self, shape: BatchShape, vocab_size: int, joiner_dim: int
+    ) -> float:
+        """Return logits, activations and lattice of the padded batch."""
+        padded = shape.B * shape.T * (shape.U + 1)
+        return float(padded * (vocab_size + joiner_dim + CELL_NUMBERS))
 
     def has_peers(self) -> bool:
         """Torchaudio and k2 do."""

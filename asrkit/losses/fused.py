@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from asrkit.losses.criterion import Criterion
+from asrkit.losses.criterion import BatchShape, Criterion
 from asrkit.losses.transducer import ProjectedCriterion, TransducerLossConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.fused import fused_loss
@@ -11,6 +11,14 @@ from asrkit.transducer.fused import fused_loss
 @dataclass(kw_only=True)
 class FusedLossConfig(TransducerLossConfig):
     """The exact transducer loss in the least memory, with CTC beside it."""
+
+    name = "fused"
+
+    def lattice_numbers(
+        self, shape: BatchShape, vocab_size: int, joiner_dim: int
+    ) -> float:
+        """Return 0: its tiles are a constant, as good as."""
+        return 0.0
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""

@@ -1,12 +1,12 @@
 """Minimum Bayes risk over n-best lists made beforehand (Zhou et al., 2022)."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from asrkit.data.batches.nbest import NBestLists, reference_lists
-from asrkit.losses.criterion import Criterion, Encoded
+from asrkit.losses.criterion import BatchShape, Criterion, Encoded
 from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.fused import fused_loss
@@ -87,6 +87,9 @@ class MbrCriterion(Criterion):
 class MbrLossConfig(TransducerLossConfig):
     """Minimum Bayes risk over n-best lists made beforehand."""
 
+    name = "mbr"
+    needs: ClassVar[tuple[str, ...]] = ("nbest",)
+
     weights: dict[str, float] = field(
         default_factory=lambda: {"transducer": 1.0, "ctc": 0.0}
     )
@@ -109,6 +112,17 @@ class MbrLossConfig(TransducerLossConfig):
             raise ValueError(
                 f"loss.reference_weight is negative: {self.reference_weight}"
             )
+
+    @property
+    def list_size(self) -> int:
+        """As many as the stage nbest lists unless told otherwise."""
+        return 4
+
+    def lattice_numbers(
+        self, shape: BatchShape, vocab_size: int, joiner_dim: int
+    ) -> float:
+        """Return 0: each hypothesis is computed as by loss=fused."""
+        return 0.0
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""

@@ -7,38 +7,19 @@ list's mean risk from every risk: as q sums to 1 this changes the loss by a cons
 and its gradient not at all, so it is left out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from asrkit.data.batches.nbest import NBestLists, make_lists
-from asrkit.losses.criterion import Criterion, Encoded
+from asrkit.losses.criterion import Criterion, Encoded, Find
 from asrkit.losses.mbr import MbrCriterion, MbrLossConfig
 from asrkit.losses.transducer import no_autocast
 from asrkit.models.asr_model import AsrModel
-
-
-class Hypothesis(Protocol):
-    """What a search finds."""
-
-    @property
-    def tokens(self) -> list[int]:
-        """Labels, without blank."""
-        ...
-
-
-class Find(Protocol):
-    """Finds hypotheses of each utterance of a batch, the best first: any search."""
-
-    def __call__(
-        self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
-    ) -> Sequence[Sequence[Hypothesis]]:
-        """Search enc_out (B, T, D) of enc_lens (B,)."""
-        ...
 
 
 class MwerCriterion(MbrCriterion):
@@ -52,9 +33,6 @@ class MwerCriterion(MbrCriterion):
         reference_weight: As of `nbest_mbr_loss`.
         options: As of `MbrCriterion`.
     """
-
-    find: Find | None = None
-    """The search, set by who builds the training: losses know no decoding."""
 
     def __init__(
         self,
@@ -70,10 +48,15 @@ class MwerCriterion(MbrCriterion):
             options=options,
         )
         self.num_hypotheses = num_hypotheses
+        self.find: Find | None = None
+
+    def take_search(self, find: Find) -> None:
+        """Take the search: losses know no decoding."""
+        self.find = find
 
     def lists(self, model: AsrModel, batch: Encoded) -> NBestLists:
         """Search with the model as it is now, without dropout behind the encoder."""
-        assert self.find is not None, "MwerCriterion.find has not been set"
+        assert self.find is not None, "take_search comes first"
         # In the weights' type, as validation and decoding search.
         enc_out = batch.enc_out.detach().to(model.joiner.output.weight.dtype)
         with evaluation(model), no_autocast(enc_out), torch.no_grad():
@@ -91,6 +74,9 @@ class MwerCriterion(MbrCriterion):
 @dataclass(kw_only=True)
 class MwerLossConfig(MbrLossConfig):
     """Minimum Bayes risk over n-best lists of the current model."""
+
+    name = "mwer"
+    needs: ClassVar[tuple[str, ...]] = ()
 
     beam: int = 4
     """Hypotheses that the search keeps."""
@@ -114,8 +100,23 @@ class MwerLossConfig(MbrLossConfig):
                 "the reference"
             )
 
+    @property
+    def search_beam(self) -> int:
+        """Hypotheses that the search keeps."""
+        return self.beam
+
+    @property
+    def list_size(self) -> int:
+        """Most hypotheses of a list."""
+        return self.num_hypotheses
+
+    def without_search(self) -> MbrLossConfig:
+        """Return loss=mbr with the same values."""
+        names = [field.name for field in fields(MbrLossConfig)]
+        return MbrLossConfig(**{name: getattr(self, name) for name in names})
+
     def transducer(self, model: AsrModel) -> Criterion:
-        """Make the loss; its `find` is still to be set."""
+        """Make the loss; it still has to be handed a search."""
         return MwerCriterion(
             self.num_hypotheses,
             renorm_scale=self.renorm_scale,

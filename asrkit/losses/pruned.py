@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from asrkit.losses.criterion import Criterion, Encoded
+from asrkit.losses.criterion import CELL_NUMBERS, BatchShape, Criterion, Encoded
 from asrkit.losses.transducer import (
     TransducerLossConfig,
     no_autocast,
@@ -144,6 +144,8 @@ class PrunedCriterion(Criterion):
 class PrunedLossConfig(TransducerLossConfig):
     """The pruned transducer loss, with CTC beside it."""
 
+    name = "pruned"
+
     s_range: int = 5
     """Label counts per frame."""
     am_scale: float = 0.0
@@ -168,6 +170,12 @@ class PrunedLossConfig(TransducerLossConfig):
                 f"loss.am_scale {self.am_scale} and loss.lm_scale {self.lm_scale} must "
                 "be shares of 1"
             )
+
+    def lattice_numbers(
+        self, shape: BatchShape, vocab_size: int, joiner_dim: int
+    ) -> float:
+        """Return those of the simple loss: the band has a fixed size a frame."""
+        return float(shape.B * shape.T * (shape.U + 1) * CELL_NUMBERS)
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""

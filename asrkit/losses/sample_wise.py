@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from asrkit.losses.criterion import Criterion
+from asrkit.losses.criterion import CELL_NUMBERS, BatchShape, Criterion
 from asrkit.losses.transducer import ProjectedCriterion, TransducerLossConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.sample_wise import MAX_CELLS, sample_wise_loss
@@ -11,6 +11,8 @@ from asrkit.transducer.sample_wise import MAX_CELLS, sample_wise_loss
 @dataclass(kw_only=True)
 class SampleWiseLossConfig(TransducerLossConfig):
     """The exact transducer loss utterance by utterance, with CTC beside it."""
+
+    name = "sample_wise"
 
     max_cells: int = MAX_CELLS
     """Cells of the lattice at a time: memory is max_cells times vocabulary numbers, or
@@ -21,6 +23,13 @@ class SampleWiseLossConfig(TransducerLossConfig):
         super().__post_init__()
         if self.max_cells < 1:
             raise ValueError(f"loss.max_cells must be positive, got {self.max_cells}")
+
+    def lattice_numbers(
+        self, shape: BatchShape, vocab_size: int, joiner_dim: int
+    ) -> float:
+        """Return those of a group of utterances, or of the largest."""
+        group = max(self.max_cells, *shape.cells)
+        return float(min(group, sum(shape.cells)) * (vocab_size + CELL_NUMBERS))
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""

@@ -6,7 +6,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
-from asrkit.losses.criterion import Criterion, Encoded
+from asrkit.losses.criterion import BatchShape, Criterion, Encoded
 from asrkit.losses.transducer import TransducerCriterion, TransducerLossConfig, project
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.fused import fused_loss
@@ -100,6 +100,9 @@ class SampledCriterion(TransducerCriterion):
 class SampledLossConfig(TransducerLossConfig):
     """The transducer loss over a sample of a large vocabulary, with CTC beside it."""
 
+    name = "sampled"
+    phases = (0.0, 1.0)
+
     num_samples: int = 500
     """Tokens drawn besides blank and the labels."""
     scope: Scope = Scope.BATCH
@@ -123,6 +126,12 @@ class SampledLossConfig(TransducerLossConfig):
                 "loss.proposal=CTC draws with the CTC head: give loss.weights.ctc a "
                 "weight, or choose UNIFORM or UNIGRAM"
             )
+
+    def lattice_numbers(
+        self, shape: BatchShape, vocab_size: int, joiner_dim: int
+    ) -> float:
+        """Return 0: its tiles are a constant, as good as."""
+        return 0.0
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""

@@ -74,7 +74,7 @@ def project(model: AsrModel, batch: Encoded) -> tuple[Tensor, Tensor, Tensor, Te
 class TransducerLossConfig(LossConfig):
     """Settings that all transducer losses share."""
 
-    names = ("transducer", "ctc")
+    criteria = ("transducer", "ctc")
 
     weights: dict[str, float] = field(
         default_factory=lambda: {"transducer": 1.0, "ctc": 0.3}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from asrkit.losses.criterion import Criterion, Encoded, LossConfig
+from asrkit.losses.criterion import BatchShape, Criterion, Encoded, LossConfig
 from asrkit.losses.ctc import CtcCriterion
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.frame_wise import focal_loss, frame_contexts, frame_wise_loss
@@ -111,7 +111,9 @@ class FocalHeadCriterion(Criterion):
 class ViterbiLossConfig(LossConfig):
     """Frame-wise cross-entropy along an alignment, with heads on the encoder."""
 
-    names = ("transducer", "encoder", "middle", "ctc")
+    name = "viterbi"
+    needs = ("alignments",)
+    criteria = ("transducer", "encoder", "middle", "ctc")
 
     weights: dict[str, float] = field(
         default_factory=lambda: {
@@ -147,6 +149,12 @@ class ViterbiLossConfig(LossConfig):
     def paths(self) -> Topology:
         """One label or blank a frame."""
         return Topology.MONOTONIC
+
+    def lattice_numbers(
+        self, shape: BatchShape, vocab_size: int, joiner_dim: int
+    ) -> float:
+        """Return 0: a cell a frame is computed."""
+        return 0.0
 
     def criterion(self, name: str, model: AsrModel) -> Criterion:
         """Make the joiner's criterion, a head or CTC."""

@@ -12,8 +12,8 @@ from torch.utils.checkpoint import checkpoint
 from asrkit.models.attention import RelativeAttention, RotaryAttention
 from asrkit.models.dropout import Dropout
 from asrkit.models.encoder import EncoderConfig
-from asrkit.models.subsampling import ConvSubsampling
-from asrkit.utils.lengths import make_pad_mask
+from asrkit.models.subsampling import FACTOR, ConvSubsampling, subsampled_lens
+from asrkit.utils.lengths import IntOrTensor, make_pad_mask
 
 
 class Positions(str, Enum):
@@ -57,6 +57,15 @@ class ConformerConfig(EncoderConfig):
         if self.kernel_size % 2 == 0:
             raise ValueError(f"encoder.kernel_size must be odd, got {self.kernel_size}")
 
+    @property
+    def subsampling(self) -> int:
+        """Feature frames to an encoder frame."""
+        return FACTOR
+
+    def output_lens(self, lens: IntOrTensor) -> IntOrTensor:
+        """Return the encoder frames, T, of `lens` feature frames, T_in."""
+        return subsampled_lens(lens)
+
     def build(self, num_bins: int) -> "Conformer":
         """Make the encoder for features of `num_bins` bins."""
         return Conformer(
@@ -97,7 +106,7 @@ class Conformer(nn.Module):
         super().__init__()
         self.output_dim = dim
         self.checkpoint_activations = checkpoint_activations
-        self.subsampling = ConvSubsampling(num_bins, subsampling_channels, dim)
+        self.frontend = ConvSubsampling(num_bins, subsampling_channels, dim)
         self.dropout = Dropout(dropout)
         relative = positions is Positions.RELATIVE
         self.attention_class = RelativeAttention if relative else RotaryAttention
@@ -112,6 +121,16 @@ class Conformer(nn.Module):
             )
             for _ in range(num_layers)
         )
+        self.register_load_state_dict_pre_hook(_read_former_name)
+
+    @property
+    def subsampling(self) -> int:
+        """Feature frames to an encoder frame."""
+        return FACTOR
+
+    def output_lens(self, lens: IntOrTensor) -> IntOrTensor:
+        """Return the encoder frames, T, of `lens` feature frames, T_in."""
+        return subsampled_lens(lens)
 
     def forward(self, feats: Tensor, feat_lens: Tensor) -> tuple[Tensor, Tensor]:
         """Encode.
@@ -124,14 +143,14 @@ class Conformer(nn.Module):
             enc_out (B, T, D), T = ceil(T_in / 4), and enc_lens (B,), int64. Frames
             past enc_lens are undefined.
         """
-        x, enc_lens = self.subsampling(feats, feat_lens)
+        x, enc_lens = self.frontend(feats, feat_lens)
         # Only the last one is kept: in decoding nothing else holds the others.
         last = deque(self.encode_frames(self.dropout(x), enc_lens), maxlen=1)
         return last[0], enc_lens
 
     def layers(self, feats: Tensor, feat_lens: Tensor) -> tuple[list[Tensor], Tensor]:
         """Encode; return what each block gave, (B, T, D) each, and enc_lens (B,)."""
-        x, enc_lens = self.subsampling(feats, feat_lens)
+        x, enc_lens = self.frontend(feats, feat_lens)
         return list(self.encode_frames(self.dropout(x), enc_lens)), enc_lens
 
     def encode_frames(self, x: Tensor, enc_lens: Tensor) -> Iterator[Tensor]:
@@ -151,6 +170,15 @@ class Conformer(nn.Module):
                 else block(*inputs)
             )
             yield x
+
+
+def _read_former_name(
+    module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object
+) -> None:
+    """Load checkpoints in which the `frontend` is still called `subsampling`."""
+    former = f"{prefix}subsampling."
+    for key in [key for key in state if key.startswith(former)]:
+        state[f"{prefix}frontend.{key.removeprefix(former)}"] = state.pop(key)
 
 
 class ConformerBlock(nn.Module):

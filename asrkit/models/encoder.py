@@ -1,10 +1,12 @@
 """What every encoder owes the model."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
+
+from asrkit.utils.lengths import IntOrTensor
 
 
 class Encoder(Protocol):
@@ -12,6 +14,15 @@ class Encoder(Protocol):
 
     output_dim: int
     """Model dimension, D."""
+
+    @property
+    def subsampling(self) -> int:
+        """Feature frames to an encoder frame."""
+        ...
+
+    def output_lens(self, lens: IntOrTensor) -> IntOrTensor:
+        """Return the encoder frames, T, of `lens` feature frames, T_in."""
+        ...
 
     def __call__(self, feats: Tensor, feat_lens: Tensor) -> tuple[Tensor, Tensor]:
         """Map feats (B, T_in, F) and feat_lens (B,) to (B, T, D) and (B,)."""
@@ -23,8 +34,21 @@ class Encoder(Protocol):
 
 
 @dataclass(kw_only=True)
-class EncoderConfig:
-    """Base class of the encoders' settings."""
+class EncoderConfig(ABC):
+    """Base class of the encoders' settings.
+
+    They say what the encoder does to time, too: utterances are checked and batches
+    planned before there is a model.
+    """
+
+    @property
+    @abstractmethod
+    def subsampling(self) -> int:
+        """Feature frames to an encoder frame."""
+
+    @abstractmethod
+    def output_lens(self, lens: IntOrTensor) -> IntOrTensor:
+        """Return the encoder frames, T, of `lens` feature frames, T_in."""
 
     @abstractmethod
     def build(self, num_bins: int) -> Encoder:

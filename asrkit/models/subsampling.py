@@ -1,13 +1,9 @@
 """Convolutional subsampling: 100 frames a second in, 25 out."""
 
-from typing import TypeVar
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from asrkit.utils.lengths import make_pad_mask
-
-IntOrTensor = TypeVar("IntOrTensor", int, Tensor)
+from asrkit.utils.lengths import IntOrTensor, make_pad_mask
 
 FACTOR = 4
 """Input frames per output frame."""

@@ -25,7 +25,7 @@ from asrkit.pipeline.stages.preparation import (
 )
 from asrkit.pipeline.stages.results import is_done
 from asrkit.pipeline.stages.stage_run import Corpus, StageRun
-from asrkit.pipeline.stages.train import build_task, run_train
+from asrkit.pipeline.stages.train import build_task, check_data, run_train
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
 from asrkit.utils.errors import InputError
@@ -74,7 +74,9 @@ def run_pipeline(config: Config, world: World) -> None:
     # Building all stages first shows a mistake in the last one in the first second.
     for name in waiting:
         if isinstance(config.pipeline.stages[name], TrainStageConfig):
-            build_task(prepared.stage(name, nothing))
+            run = prepared.stage(name, nothing)
+            check_data(run)
+            build_task(run)
     corpus = load_corpus(config, tokenizer, exp_dir, world)
     logger.info("watch it: tensorboard --logdir %s", exp_dir)
     for number, name in enumerate(config.pipeline.order, start=1):

@@ -1,7 +1,11 @@
 """Lengths and the masks made from them."""
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
+
+IntOrTensor = TypeVar("IntOrTensor", int, Tensor)
 
 
 def make_pad_mask(lens: Tensor, max_len: int) -> Tensor:

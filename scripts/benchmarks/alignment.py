@@ -14,15 +14,15 @@ from lhotse import CutSet
 from lhotse.supervision import AlignmentItem
 
 from asrkit.cli.decoding.align import Failures, align, open_sets
-from asrkit.cli.decoding.aligner import Aligner, frame_seconds, trained_paths
 from asrkit.cli.main import run
 from asrkit.data.attached.rows import read_rows
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.transcripts.boundaries import boundary_errors
 from asrkit.decoding.transcripts.words import Word, find_words
+from asrkit.pipeline.decode.aligner import Aligner, By
+from asrkit.pipeline.decode.choose_search import last_loss
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
-from asrkit.pipeline.stages.align import By
 from asrkit.text.normalize import TextStyle
 from asrkit.training.distributed import choose_device
 from asrkit.utils.errors import InputError
@@ -50,7 +50,8 @@ def main() -> int:
         found = _stored(args.alignments, recognizer, cuts)
         _report(args.alignments.resolve().parent.name, found, true)
         return 0
-    for by in map(By, args.by or trained_paths(recognizer.config)):
+    trained = last_loss(recognizer.config).trained
+    for by in map(By, args.by or [by.value for by in By if by.value in trained]):
         _report(
             by.value, _aligned(Aligner(recognizer, by, 30.0), args.set, folder), true
         )
@@ -91,7 +92,7 @@ def _stored(folder: Path, recognizer: Recognizer, cuts: CutSet) -> Aligned:
                 row["tokens"],
                 row["frames"],
                 [1.0] * len(row["tokens"]),
-                frame_seconds=frame_seconds(recognizer.features),
+                frame_seconds=recognizer.frame_seconds,
                 duration=durations[row["id"]],
             )
             yield row["id"], words

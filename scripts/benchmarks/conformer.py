@@ -36,7 +36,7 @@ class Ours(nn.Module):
             positions=Positions.ROTARY,
             subsampling_channels=8,
         )
-        del self.conformer.subsampling
+        del self.conformer.frontend
 
     def forward(self, x: Tensor, lens: Tensor) -> Tensor:
         """Encode (B, T, D)."""

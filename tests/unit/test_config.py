@@ -1,16 +1,20 @@
 """Every YAML composes, builds and survives a checkpoint; mistakes are named."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from asrkit.cli.decoding.decode import methods
 from asrkit.cli.hydra_errors import explain
 from asrkit.cli.overrides import apply_overrides
 from asrkit.config import register
+from asrkit.decoding.search import SearchConfig
+from asrkit.losses.transducer import TransducerLossConfig
+from asrkit.models.encoder import EncoderConfig
 from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.for_stage import for_stage
@@ -197,6 +201,27 @@ def test_a_config_of_another_version_is_refused():
         read_config({"class": "GoneConfig"})
     with pytest.raises(InputError, match="gone"):
         read_config({"class": "GreedyConfig", "gone": 1})
+
+
+@pytest.mark.parametrize("group", ["loss", "decode"])
+def test_losses_and_searches_are_called_as_their_files(group):
+    assert sorted(cls.name for cls in COMPONENTS[group]) == GROUPS[group]
+    if group == "decode":
+        assert methods() == GROUPS[group]
+
+
+def test_a_loss_or_search_that_does_not_answer_is_refused():
+    @dataclass(kw_only=True)
+    class SilentLossConfig(TransducerLossConfig):
+        def transducer(self, model):
+            return None
+
+    with pytest.raises(TypeError, match="lattice_numbers"):
+        SilentLossConfig()
+    with pytest.raises(TypeError, match="subsampling"):
+        EncoderConfig()
+    with pytest.raises(TypeError, match="build"):
+        SearchConfig()
 
 
 def test_every_field_of_every_config_is_documented():

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from asrkit.cli.decoding.aligner import MAX_CELLS, Aligner
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.data.audio_files import read_audio
@@ -19,9 +18,9 @@ from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.transcript import Transcript
 from asrkit.decoding.transcripts.words import find_words
+from asrkit.pipeline.decode.aligner import MAX_CELLS, Aligner, By
 from asrkit.pipeline.decode.recognizer import load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
-from asrkit.pipeline.stages.align import By
 from asrkit.text.normalize import TextStyle, normalize_text
 from asrkit.training.distributed import choose_device
 from asrkit.utils.errors import InputError
@@ -205,7 +204,7 @@ def transcript(one: Spoken, times: Hypothesis, aligner: Aligner) -> Transcript:
         times.tokens,
         times.frames,
         times.confidences,
-        frame_seconds=aligner.frame_seconds,
+        frame_seconds=aligner.recognizer.frame_seconds,
         duration=duration,
     )
     text = " ".join(word.text for word in words)

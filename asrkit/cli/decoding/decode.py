@@ -15,6 +15,8 @@ from asrkit.training.distributed import join_world
 
 logger = logging.getLogger(__name__)
 
+CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
+
 _SHORT = {
     "method": "decode",
     "beam": "decode.beam",
@@ -70,6 +72,11 @@ def _sets(args: argparse.Namespace) -> list[str]:
     return [word for word in args.sets or [] if "=" not in word]
 
 
+def methods() -> list[str]:
+    """Name the searches: what conf/decode has."""
+    return sorted(path.stem for path in (CONF_DIR / "decode").glob("*.yaml"))
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     text = (
@@ -84,8 +91,7 @@ def parser() -> argparse.ArgumentParser:
     add("--sets", nargs="+", help="sets to decode (default: data.test of the run)")
     add(
         "--method",
-        help="greedy, modified_beam_search, beam_search, ctc_greedy, ctc_beam or "
-        "fast_beam_search (default: that of the run)",
+        help=f"{', '.join(methods())} (default: that of the run)",
     )
     add("--beam", type=int, help="hypotheses that a beam search keeps")
     add("--nbest", type=int, help="hypotheses to write for each utterance")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from asrkit.cli.decoding.aligner import Aligner, audio_batch, frame_seconds
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.cli.overrides import apply_overrides
@@ -18,6 +17,7 @@ from asrkit.decoding.search import Hypothesis, NBest
 from asrkit.decoding.transcripts.formats import FORMATS
 from asrkit.decoding.transcripts.transcript import Alternative, Piece, Transcript
 from asrkit.decoding.transcripts.words import Word, find_words
+from asrkit.pipeline.decode.aligner import Aligner, audio_batch
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.training.distributed import choose_device
@@ -110,7 +110,7 @@ def transcribe(
                 one.tokens,
                 one.frames,
                 one.confidences,
-                frame_seconds=frame_seconds(recognizer.features),
+                frame_seconds=recognizer.frame_seconds,
                 duration=(b - a) / rate,
                 offset=a / rate,
                 texts=one.words,

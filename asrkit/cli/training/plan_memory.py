@@ -7,6 +7,7 @@ import torch
 
 from asrkit.cli.logs import start_logging
 from asrkit.cli.training.train import run_with_config
+from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.memory.heap import steady_heap
@@ -40,7 +41,7 @@ def plan(config: Config) -> None:
     utterances = read_utterances(run)
     room = find_room(run.world.device, config.data.memory_gb)
     logger.info("%s", room.describe())
-    print(render(compare(run, utterances, room)))
+    print(render(compare(run, utterances, room, COMPONENTS["loss"])))
 
 
 def first_training(config: Config) -> StageRun:

@@ -61,8 +61,9 @@ class AttachAlignments:
             if one.num_frames != length:
                 raise InputError(
                     f"{utterance} has {length} encoder frames, but {one.num_frames} in "
-                    f"{self.folder}: its audio or the features have changed since; "
-                    "delete that folder's stage and run it again"
+                    f"{self.folder}: its audio, the features or the encoder's frame "
+                    "rate have changed since; delete that folder's stage and run it "
+                    "again"
                 )
         labels = torch.zeros(len(found), max(lens), dtype=torch.int64)
         for row, one in zip(labels, found, strict=True):

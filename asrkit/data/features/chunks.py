@@ -1,5 +1,6 @@
 """Utterances cut into pieces of one length, which need next to no padding."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -31,23 +32,31 @@ class ChunkConfig:
     """Pieces of utterances, as Zhou et al. (Interspeech 2022) train stage 1 on them."""
 
     size: int = 256
-    """Feature frames (10 ms each) of a piece; a multiple of the subsampling, 4."""
+    """Feature frames (10 ms each) of a piece; a multiple of the encoder's
+    subsampling."""
     step: int = 128
     """Feature frames (10 ms each) from one piece's start to the next; a multiple of
-    the subsampling, 4, and at most the size."""
+    the encoder's subsampling, and at most the size."""
 
-    def build(self, context_size: int, subsampling: int) -> "Chunker":
+    def build(
+        self,
+        context_size: int,
+        subsampling: int,
+        output_lens: Callable[[Tensor], Tensor],
+    ) -> "Chunker":
         """Make the chunker.
 
         Args:
             context_size: Labels that the predictor sees.
             subsampling: Feature frames to an encoder frame.
+            output_lens: Returns the encoder frames of feature frames.
         """
         return Chunker(
             self.size,
             self.step,
             context_size=context_size,
             subsampling=subsampling,
+            output_lens=output_lens,
         )
 
 
@@ -62,6 +71,7 @@ class Chunker:
         step: Feature frames from one piece's start to the next.
         context_size: Labels carried into a piece, C.
         subsampling: Feature frames to an encoder frame.
+        output_lens: Returns the encoder frames of feature frames.
 
     Raises:
         ValueError: `size` or `step` is no multiple of `subsampling`, or pieces would
@@ -69,7 +79,13 @@ class Chunker:
     """
 
     def __init__(
-        self, size: int, step: int, *, context_size: int, subsampling: int
+        self,
+        size: int,
+        step: int,
+        *,
+        context_size: int,
+        subsampling: int,
+        output_lens: Callable[[Tensor], Tensor],
     ) -> None:
         for name, value in {"size": size, "step": step}.items():
             if value <= 0 or value % subsampling:
@@ -83,6 +99,7 @@ class Chunker:
         self.step = step
         self.context_size = context_size
         self.subsampling = subsampling
+        self.output_lens = output_lens
 
     def __call__(self, feats: Tensor, feat_lens: Tensor, alignment: Tensor) -> Chunks:
         """Cut a batch; waits for the device.
@@ -91,14 +108,14 @@ class Chunker:
             feats: (B, T_in, F).
             feat_lens: (B,), int64.
             alignment: Label of every encoder frame, 0 for none and in the padding,
-                (B, ceil(T_in / subsampling)), int64.
+                (B, T), int64.
         """
-        T_in, T = feats.shape[1], alignment.shape[1]
-        assert -(-T_in // self.subsampling) == T, (feats.shape, alignment.shape)
+        T = int(self.output_lens(feat_lens.max()))
+        assert alignment.shape[1] == T, (feats.shape, alignment.shape)
         utterance, starts = self._place(feat_lens)
         lens = (feat_lens[utterance] - starts).clamp(max=self.size)
         first = starts // self.subsampling
-        enc_lens = -(-lens // self.subsampling)
+        enc_lens = self.output_lens(lens)
         return Chunks(
             _cut(feats, utterance, starts, lens),
             lens,

@@ -1,14 +1,13 @@
 """Log-mel filterbank features as Kaldi computes them, in batches on any device."""
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from lhotse.features.kaldi.layers import create_frame_window
 from torch import Tensor, nn
 
-IntOrTensor = TypeVar("IntOrTensor", int, Tensor)
+from asrkit.utils.lengths import IntOrTensor
 
 FRAME_SHIFT = 0.01
 """Seconds between the starts of two frames."""

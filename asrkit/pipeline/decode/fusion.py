@@ -13,7 +13,7 @@ from asrkit.decoding.fusion.internal_lm import InternalLm
 from asrkit.decoding.fusion.lexicon import LexiconScorer
 from asrkit.decoding.fusion.lexicon_search import LexiconSearch
 from asrkit.decoding.fusion.rescoring import RescoringSearch
-from asrkit.decoding.search import BeamConfig, Search, SearchConfig
+from asrkit.decoding.search import Search, SearchConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.models.lm.language_model import LanguageModel
 from asrkit.models.lm.ngram_lm import NgramLm, load_ngram_lm
@@ -40,7 +40,7 @@ def build_search(
         InputError: One of their files is missing, damaged, or over other tokens.
     """
     settings = config.fusion
-    if not isinstance(config, BeamConfig) and settings.word_lm is None:
+    if not config.has_beam and settings.word_lm is None:
         # A beam is what it takes to get along with a lexicon, unless one is asked for.
         settings = replace(settings, lexicon=bool(settings.lexicon))
     fusion = build_fusion(settings, model, tokenizer, device)
@@ -48,10 +48,11 @@ def build_search(
     for scorer, _ in fusion.parts:
         if isinstance(scorer, LexiconScorer):
             search = LexiconSearch(search, scorer)
-    if isinstance(config, BeamConfig) and config.rescore_lm:
-        lm = open_lm(config.rescore_lm, tokenizer, device)
-        return RescoringSearch(search, lm, config.rescore_scale)
-    return search
+    if config.rescoring is None:
+        return search
+    path, scale = config.rescoring
+    lm = open_lm(path, tokenizer, device)
+    return RescoringSearch(search, lm, scale)
 
 
 def build_fusion(

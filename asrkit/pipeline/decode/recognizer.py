@@ -39,6 +39,16 @@ class Recognizer:
     search: Search
     device: torch.device
 
+    @property
+    def frame_samples(self) -> int:
+        """Samples of audio to an encoder frame."""
+        return self.model.encoder.subsampling * self.features.shift
+
+    @property
+    def frame_seconds(self) -> float:
+        """Seconds of audio to an encoder frame."""
+        return self.frame_samples / self.features.sampling_rate
+
     def find(self, batch: Batch) -> list[NBest]:
         """Search a batch; one that does not fit the device's memory in halves."""
         try:

@@ -5,13 +5,9 @@ import torch
 from asrkit.data.batches.batch import Batch, pad
 from asrkit.data.batches.nbest import NBestLists, make_lists
 from asrkit.data.features.fbank import num_frames
-from asrkit.losses.mbr import MbrLossConfig
-from asrkit.losses.mwer import MwerLossConfig
 from asrkit.pipeline.memory.shapes import Shape
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.stages.train import train_config
-
-_LISTED = 4  # hypotheses of lists that were made before
 
 
 def make_batch(shape: Shape, run: StageRun) -> Batch:
@@ -36,11 +32,8 @@ def make_batch(shape: Shape, run: StageRun) -> Batch:
     )
     if train_config(run).alignments is not None:
         batch.alignment = align(shape, tokens)
-    loss = config.loss
-    if isinstance(loss, MwerLossConfig):
-        batch.nbest = lists(tokens, V, loss.num_hypotheses)
-    elif isinstance(loss, MbrLossConfig):
-        batch.nbest = lists(tokens, V, _LISTED)
+    if config.loss.list_size:
+        batch.nbest = lists(tokens, V, config.loss.list_size)
     return batch
 
 

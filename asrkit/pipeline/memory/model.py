@@ -7,15 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from asrkit.losses.criterion import LossConfig
-from asrkit.losses.full import FullLossConfig
-from asrkit.losses.pruned import PrunedLossConfig
-from asrkit.losses.sample_wise import SampleWiseLossConfig
 from asrkit.pipeline.memory.shapes import Shape
 
 Terms = tuple[float, ...]
 """Of peak memory."""
 
-_LATTICE = 8  # numbers that a lattice keeps a cell
 _NOISE = 0.02  # relative, of a measurement
 
 
@@ -39,19 +35,8 @@ class Costs:
         return (1.0, float(shape.B * shape.T), self.lattice(shape))
 
     def lattice(self, shape: Shape) -> float:
-        """Return the numbers that are kept for cells of the lattice at a time.
-
-        The tiles of loss=fused and sampled are a constant, as good as.
-        """
-        loss, padded = self.loss, shape.B * shape.T * (shape.U + 1)
-        if isinstance(loss, FullLossConfig):
-            return float(padded * (self.vocab_size + self.joiner_dim + _LATTICE))
-        if isinstance(loss, PrunedLossConfig):
-            return float(padded * _LATTICE)  # of the simple loss
-        if isinstance(loss, SampleWiseLossConfig):
-            group = max(loss.max_cells, *shape.cells)
-            return float(min(group, sum(shape.cells)) * (self.vocab_size + _LATTICE))
-        return 0.0
+        """Return the numbers that are kept for cells of the lattice at a time."""
+        return self.loss.lattice_numbers(shape, self.vocab_size, self.joiner_dim)
 
     def worst(self, shapes: Iterable[Shape]) -> Terms:
         """Return the largest of each term."""

@@ -4,7 +4,6 @@ They run in a process of their own: the run's random numbers stay as they were, 
 stays allocated, and a process that the system kills for its memory is not the run's.
 """
 
-import dataclasses
 import importlib
 import multiprocessing
 import time
@@ -16,10 +15,6 @@ from pathlib import Path
 import torch
 from lhotse import CutSet
 
-from asrkit.losses.criterion import LossConfig
-from asrkit.losses.mbr import MbrLossConfig
-from asrkit.losses.mwer import MwerLossConfig
-from asrkit.losses.sampled import SampledLossConfig
 from asrkit.pipeline.memory.batches import make_batch
 from asrkit.pipeline.memory.heap import steady_heap
 from asrkit.pipeline.memory.shapes import Shape
@@ -128,7 +123,8 @@ class _Updates:
         self.memory = PeakMemory(device)
         importlib.import_module("torch.utils.tensorboard")  # training has it, too
         config = run.config
-        loss = without_search(config.loss)
+        # Lists as they come: what an untrained model's search finds tells nothing.
+        loss = config.loss.without_search()
         self.task = build_task(replace(run, config=replace(config, loss=loss)))
         self.average = RunningAverage(self.task, config.trainer.average_decay)
         self.optimizer = config.optim.build(self.task)
@@ -139,15 +135,15 @@ class _Updates:
 
     def measure(self, shape: Shape) -> tuple[float, float]:
         """Make an update; return what `Passes.update` does."""
+        first, *later = self.run.config.loss.phases
         start = time.monotonic()
         try:
-            self.update(shape, TrainingProgress())
+            self.update(shape, TrainingProgress(share=first))
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             seconds = time.monotonic() - start
-            if isinstance(self.run.config.loss, SampledLossConfig):
-                # At its end training changes to the whole vocabulary.
-                self.update(shape, TrainingProgress(share=1.0))
+            for share in later:
+                self.update(shape, TrainingProgress(share=share))
         except torch.OutOfMemoryError:
             return float("inf"), 0.0
         return self.memory.read() * 2**20, seconds
@@ -174,11 +170,3 @@ class _Updates:
                     "optimizer": self.optimizer.state_dict(),
                 }
             )
-
-
-def without_search(loss: LossConfig) -> LossConfig:
-    """Take lists as they come: what an untrained model's search finds tells nothing."""
-    if not isinstance(loss, MwerLossConfig):
-        return loss
-    fields = dataclasses.fields(MbrLossConfig)
-    return MbrLossConfig(**{field.name: getattr(loss, field.name) for field in fields})

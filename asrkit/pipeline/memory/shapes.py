@@ -162,11 +162,11 @@ def read_utterances(run: StageRun) -> Utterances:
         for cut in run.corpus.train
         if cut.duration <= config.data.max_seconds
     )
-    rate = config.features.sampling_rate
+    rate, encoder = config.features.sampling_rate, config.encoder
     return Utterances(
         ids=[name for _, name, _ in cuts],
         seconds=[seconds for seconds, _, _ in cuts],
-        frames=[encoder_frames(seconds * stretch, rate) for seconds, _, _ in cuts],
+        frames=[encoder_frames(s * stretch, rate, encoder) for s, _, _ in cuts],
         labels=[labels for _, _, labels in cuts],
         stretch=stretch,
     )

@@ -4,12 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from asrkit.losses.criterion import LossConfig
-from asrkit.losses.ctc import CtcLossConfig
-from asrkit.losses.full import FullLossConfig
-from asrkit.losses.fused import FusedLossConfig
-from asrkit.losses.pruned import PrunedLossConfig
-from asrkit.losses.sample_wise import SampleWiseLossConfig
-from asrkit.losses.sampled import SampledLossConfig
 from asrkit.pipeline.memory.auto import make_planner
 from asrkit.pipeline.memory.largest_batch import longest_useful, rounded
 from asrkit.pipeline.memory.passes import Passes
@@ -17,16 +11,6 @@ from asrkit.pipeline.memory.planner import Planner
 from asrkit.pipeline.memory.room import Room
 from asrkit.pipeline.memory.shapes import Utterances
 from asrkit.pipeline.stages.stage_run import StageRun
-
-_LOSSES: dict[str, type[LossConfig]] = {
-    "fused": FusedLossConfig,
-    "full": FullLossConfig,
-    "sample_wise": SampleWiseLossConfig,
-    "pruned": PrunedLossConfig,
-    "sampled": SampledLossConfig,
-    "ctc": CtcLossConfig,
-}
-"""With which a training can begin, the exact ones first."""
 
 _SIZES = 3  # that are measured
 _GROWTH = 3.0  # from one to the next
@@ -65,27 +49,34 @@ class Table:
         return next((row for row in large if row.speed >= _AS_FAST * speed), None)
 
 
-def compare(run: StageRun, utterances: Utterances, room: Room) -> Table:
+def compare(
+    run: StageRun,
+    utterances: Utterances,
+    room: Room,
+    kinds: Sequence[type[LossConfig]],
+) -> Table:
     """Measure a few batches with each loss, and predict the others.
 
     Args:
         run: A stage that trains from scratch.
         utterances: What it trains on.
         room: The memory that there is.
+        kinds: Losses; of those with which no training can begin there is no row.
     """
     batches = run.world.size * run.config.trainer.accumulate
     most = longest_useful(utterances, batches)
     columns = choose_columns(utterances.longest, most)
     rows = []
-    for number, (name, kind) in enumerate(_LOSSES.items(), start=1):
-        own = run.config.loss
-        loss = own if type(own) is kind else kind()
+    own = run.config.loss
+    losses = [own if type(own) is kind else kind() for kind in kinds]
+    losses = [one for one in losses if not (one.needs or one.search_beam)]
+    for number, loss in enumerate(losses, start=1):
         changed = replace(run, config=replace(run.config, loss=loss))
         with Passes(changed) as passes:
             planner = make_planner(changed, utterances, passes)
-            step = f"loss={name} ({number} of {len(_LOSSES)}): "
+            step = f"loss={loss.name} ({number} of {len(losses)}): "
             measure(planner, room, most, step)
-            rows.append(predict(name, planner, room, columns, most))
+            rows.append(predict(loss.name, planner, room, columns, most))
     return Table(columns, rows, room)
 
 

@@ -1,13 +1,11 @@
 """The stage that aligns: which encoder frame emits each label of a transcript."""
 
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from asrkit.data.attached.rows import Row
 from asrkit.data.batches.batch import Batch
-from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
-from asrkit.pipeline.config import Config
-from asrkit.pipeline.decode.choose_search import last_loss, trained, validation_search
+from asrkit.pipeline.decode.aligner import Aligner, By
+from asrkit.pipeline.decode.choose_search import last_loss, validation_search
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.for_stage import ALIGNMENTS
 from asrkit.pipeline.stage import StageConfig
@@ -17,14 +15,6 @@ from asrkit.pipeline.stages.results import timed
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.attached import write_shards
 from asrkit.transducer.rules import Topology
-from asrkit.utils.errors import InputError
-
-
-class By(str, Enum):
-    """What aligns; the values are the names of training criteria."""
-
-    TRANSDUCER = "transducer"
-    CTC = "ctc"
 
 
 @dataclass(kw_only=True)
@@ -49,11 +39,12 @@ def run_align(run: StageRun) -> None:
     stage = run.stage
     assert isinstance(stage, AlignStageConfig)
     recognizer = load_source(run, stage.source)
-    work = Alignments(recognizer, choose_by(stage.by, recognizer.config))
+    # One label a frame, whatever was trained: that is what frame-wise training needs.
+    aligner = Aligner(recognizer, stage.by, topology=Topology.MONOTONIC)
     folder = run.folder / ALIGNMENTS
 
     def align() -> dict[str, float]:
-        write_shards(run, folder, work)
+        write_shards(run, folder, Alignments(aligner))
         if not run.world.is_main:
             return {}
         return report_alignments(run, recognizer, folder, stage.pictures)
@@ -76,25 +67,18 @@ class Alignments:
     """Aligns batches; a row says which frame emits each label.
 
     Args:
-        recognizer: Whose model aligns.
-        by: What aligns. A transducer is taken as monotonic, one label a frame, whatever
-            it was trained as: that is what frame-wise training needs.
+        aligner: What aligns.
     """
 
-    def __init__(self, recognizer: Recognizer, by: By) -> None:
-        self.recognizer = recognizer
-        self.by = by
+    def __init__(self, aligner: Aligner) -> None:
+        self.aligner = aligner
 
     def __call__(self, batch: Batch) -> list[Row]:
         """Return a row for each utterance; `frames` is null where there is no path."""
-        recognizer = self.recognizer
-        enc_out, enc_lens = recognizer.encode(batch)
-        batch = batch.to(recognizer.device)
-        inputs = (recognizer.model, enc_out, enc_lens, batch.tokens, batch.token_lens)
-        if self.by is By.CTC:
-            found = align_by_ctc(*inputs)
-        else:
-            found = align_by_transducer(*inputs, topology=Topology.MONOTONIC)
+        enc_out, enc_lens = self.aligner.recognizer.encode(batch)
+        found = self.aligner.align_encoded(
+            enc_out, enc_lens, batch.tokens, batch.token_lens
+        )
         return [
             {
                 "id": utterance,
@@ -107,21 +91,3 @@ class Alignments:
                 batch.ids, enc_lens.tolist(), found, strict=True
             )
         ]
-
-
-def choose_by(by: By | None, config: Config) -> By:
-    """Return what aligns.
-
-    Raises:
-        InputError: The last stage of the run does not train it.
-    """
-    names = trained(last_loss(config))
-    can = [one for one in (By.CTC, By.TRANSDUCER) if one.value in names]
-    if by is None and can:
-        return can[0]
-    if by not in can:
-        raise InputError(
-            f"by={by.value if by else None}: the model trains {', '.join(names)} only; "
-            f"choose {' or '.join(one.value for one in can) or 'another model'}"
-        )
-    return by

@@ -134,7 +134,13 @@ def _picture(run: StageRun, recognizer: Recognizer, row: Row, cut: Cut) -> Tenso
     if not batch.has_features:
         feats, _ = recognizer.features(batch.signal, batch.signal_lens)
     pieces = [recognizer.tokenizer.tokens[token] for token in row["tokens"]]
-    return draw_emissions(feats[0], row["frames"], pieces, title=row["id"])
+    return draw_emissions(
+        feats[0],
+        row["frames"],
+        pieces,
+        subsampling=recognizer.model.encoder.subsampling,
+        title=row["id"],
+    )
 
 
 def _write_png(picture: Tensor, path: Path) -> None:

@@ -14,7 +14,7 @@ from asrkit.data.corpora.manifests import load_cuts
 from asrkit.data.features.fbank import num_frames
 from asrkit.data.report.report import DataReport, make_report
 from asrkit.data.shards.shard import open_shards
-from asrkit.models.subsampling import FACTOR, subsampled_lens
+from asrkit.models.encoder import EncoderConfig
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.for_stage import for_stage
 from asrkit.text.load import load_tokenizer
@@ -85,22 +85,20 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     folder = Path(data.manifests)
     # CTC and monotonic paths give each label a frame of its own; CTC needs one more
     # between repeats.
-    names = config.pipeline.training()
-    losses = [for_stage(config, name).loss for name in names]
-    frame_wise = any(
-        loss.weights.get("ctc", 0.0) > 0 or loss.paths not in (None, Topology.REGULAR)
-        for loss in losses
-    )
-    repeats = any(loss.weights.get("ctc", 0.0) > 0 for loss in losses)
+    stages = [for_stage(config, name) for name in config.pipeline.training()]
+    losses = [stage.loss for stage in stages]
+    repeats = any("ctc" in loss.trained for loss in losses)
+    monotonic = any(loss.paths not in (None, Topology.REGULAR) for loss in losses)
+    encoders = [stage.encoder for stage in stages] or [config.encoder]
+    coarsest = max(encoders, key=lambda encoder: encoder.subsampling)
+    rate = config.features.sampling_rate
     return make_report(
         {part: open_part(config, folder, part) for part in roles},
         roles,
         tokenizer,
-        frames_of=lambda seconds: encoder_frames(
-            seconds, config.features.sampling_rate
-        ),
-        subsampling=FACTOR,
-        max_symbols_per_frame=1 if frame_wise else None,
+        frames_of=lambda seconds: encoder_frames(seconds, rate, coarsest),
+        subsampling=coarsest.subsampling,
+        max_symbols_per_frame=1 if repeats or monotonic else None,
         repeats_need_frame=repeats,
         min_duration=data.min_seconds,
         max_duration_of_utterance=data.max_seconds,
@@ -108,9 +106,10 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     )
 
 
-def encoder_frames(seconds: float, sampling_rate: int) -> int:
-    """Return the encoder frames of so much audio."""
-    return subsampled_lens(num_frames(round(seconds * sampling_rate), sampling_rate))
+def encoder_frames(seconds: float, sampling_rate: int, encoder: EncoderConfig) -> int:
+    """Return the frames that an encoder makes of so much audio."""
+    samples = round(seconds * sampling_rate)
+    return encoder.output_lens(num_frames(samples, sampling_rate))
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,8 @@ from asrkit.data.attached.nbest_lists import AttachNBest
 from asrkit.data.batches.loader import Attach
 from asrkit.data.batches.plan import plan_once
 from asrkit.data.left_out import LeftOutList
-from asrkit.decoding.beam_search import BeamSearch
-from asrkit.decoding.modified_beam_search import ModifiedBeamSearch
-from asrkit.losses.criterion import LossConfig, WeightedCriterion
-from asrkit.losses.mwer import MwerCriterion, MwerLossConfig
 from asrkit.models.dropout import Dropout
-from asrkit.models.subsampling import FACTOR
-from asrkit.pipeline.decode.choose_search import validation_search
+from asrkit.pipeline.decode.choose_search import list_search, validation_search
 from asrkit.pipeline.decode.recognizer import describe
 from asrkit.pipeline.for_stage import ALIGNMENTS, NBEST, result_folder
 from asrkit.pipeline.stage import TrainStageConfig
@@ -39,7 +34,6 @@ from asrkit.training.checkpoints.checkpoint import has_begun
 from asrkit.training.distributed import World
 from asrkit.training.length import Length
 from asrkit.training.trainer import Trainer
-from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -75,32 +69,42 @@ def build_task(run: StageRun) -> AsrTask:
     if stage.dropout is not None:
         set_dropout(model, stage.dropout)
     criterion = config.loss.build(model)
-    give_search(criterion, config.loss)
-    context_size, chunks = model.predictor.context_size, stage.chunks
+    if config.loss.search_beam:
+        criterion.take_search(list_search(config.loss))
+    chunks = stage.chunks
     task = AsrTask(
         model,
         criterion,
         config.features.build(),
         config.augment.spec.build(),
         freeze=stage.freeze,
-        chunker=None if chunks is None else chunks.build(context_size, FACTOR),
-        # conf/loss calls them as their modules are called.
-        loss_name=type(config.loss).__module__.rpartition(".")[2],
+        chunker=None
+        if chunks is None
+        else chunks.build(
+            model.predictor.context_size,
+            config.encoder.subsampling,
+            config.encoder.output_lens,
+        ),
+        loss_name=config.loss.name,
     )
     # From here on the ranks' dropout and augmentation differ.
     torch.manual_seed(config.seed + 1 + run.world.rank)
     return task.to(run.world.device)
 
 
-def give_search(criterion: WeightedCriterion, loss: LossConfig) -> None:
-    """Hand a beam search to the criterion that makes its lists itself."""
-    if not isinstance(loss, MwerLossConfig):
-        return
-    regular = loss.topology is Topology.REGULAR
-    search = (BeamSearch if regular else ModifiedBeamSearch)(loss.beam, loss.beam)
-    for one in criterion.criteria.values():
-        if isinstance(one, MwerCriterion):
-            one.find = search
+def check_data(run: StageRun) -> None:
+    """Check that the stage names what its loss needs besides audio and text.
+
+    Raises:
+        InputError: It does not.
+    """
+    for need in run.config.loss.needs:
+        if getattr(run.stage, need) is None:
+            raise InputError(
+                f"stage {run.folder.name}: loss={run.config.loss.name} trains on "
+                f"{need}, but the stage names none: set its {need} to a stage that "
+                "makes them, or to a folder of them"
+            )
 
 
 def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
@@ -138,9 +142,9 @@ def attachments(run: StageRun) -> list[Attach]:
     attach: list[Attach] = []
     if stage.alignments is not None:
         folder = result_folder(run.exp_dir, stage.alignments, ALIGNMENTS)
-        attach.append(
-            AttachAlignments(folder, EncoderFrames(run.config.features.sampling_rate))
-        )
+        rate, encoder = run.config.features.sampling_rate, run.config.encoder
+        frames_of = EncoderFrames(rate, encoder.output_lens)
+        attach.append(AttachAlignments(folder, frames_of))
     if stage.nbest is not None:
         folder = result_folder(run.exp_dir, stage.nbest, NBEST)
         attach.append(AttachNBest(folder))

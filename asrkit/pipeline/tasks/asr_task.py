@@ -11,7 +11,6 @@ from asrkit.data.features.fbank import Fbank, num_frames
 from asrkit.data.features.spec_augment import SpecAugment
 from asrkit.losses.criterion import Encoded, WeightedCriterion
 from asrkit.models.asr_model import AsrModel
-from asrkit.models.subsampling import subsampled_lens
 from asrkit.transducer.frame_wise import compact_labels
 from asrkit.utils.errors import InputError
 from asrkit.utils.loss_output import LossOutput
@@ -87,7 +86,7 @@ class AsrTask(nn.Module):
             length = num_frames(length, self.features.sampling_rate)
         return (
             f"B = {len(batch.ids)} utterances, {batch.seconds:.1f} s in all, of up to "
-            f"T = {subsampled_lens(length)} encoder frames and U = "
+            f"T = {self.model.encoder.output_lens(length)} encoder frames and U = "
             f"{batch.tokens.shape[1]} tokens, of V = {self.model.vocab_size}, with "
             f"loss={self.loss_name}. Lower data.max_duration, set "
             "encoder.checkpoint_activations=true, choose loss=fused (no lattice of "

@@ -1,6 +1,6 @@
 """Opens the batches of a stage."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from asrkit.data.batches.plan import PlannedBatch, Position, plan_once
 from asrkit.data.batches.workers import Reader, read_batches
 from asrkit.data.features.fbank import num_frames
 from asrkit.data.left_out import LeftOutList
-from asrkit.models.subsampling import subsampled_lens
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.tasks.train_plan import make_plan
 from asrkit.text.tokenizer import Tokenizer
@@ -164,6 +163,8 @@ class EncoderFrames:
     """Counts the encoder frames of a batch's utterances."""
 
     sampling_rate: int
+    output_lens: Callable[[Tensor], Tensor]
+    """Of the encoder."""
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return them, (B,), int64."""
@@ -172,4 +173,4 @@ class EncoderFrames:
             lens = torch.tensor(
                 [num_frames(n, self.sampling_rate) for n in lens.tolist()]
             )
-        return subsampled_lens(lens)
+        return self.output_lens(lens)

@@ -3,11 +3,16 @@
 import torch
 from torch import Tensor
 
-from asrkit.models.subsampling import FACTOR
+from asrkit.data.features.fbank import FRAME_SHIFT
 
 
 def draw_emissions(
-    feats: Tensor, frames: list[int], pieces: list[str], title: str = ""
+    feats: Tensor,
+    frames: list[int],
+    pieces: list[str],
+    *,
+    subsampling: int,
+    title: str = "",
 ) -> Tensor:
     """Draw features with a line and a label wherever a token was emitted.
 
@@ -15,28 +20,32 @@ def draw_emissions(
         feats: Of one utterance, (T_in, F).
         frames: Encoder frame of each emission.
         pieces: What was emitted there.
+        subsampling: Feature frames to an encoder frame.
         title: Stands below.
 
     Returns:
         RGB, (3, H, W), uint8. Without matplotlib the labels are missing.
     """
+    starts = [frame * subsampling for frame in frames]
     try:
-        return _draw_with_labels(feats, frames, pieces, title)
+        return _draw_with_labels(
+            feats, starts, pieces, subsampling * FRAME_SHIFT, title
+        )
     except ImportError:
-        return _draw_plain(feats, frames)
+        return _draw_plain(feats, starts)
 
 
 def _draw_with_labels(
-    feats: Tensor, frames: list[int], pieces: list[str], title: str
+    feats: Tensor, starts: list[int], pieces: list[str], width: float, title: str
 ) -> Tensor:
-    """Draw with matplotlib."""
+    """Draw with matplotlib; what is emitted at a feature frame takes `width` s."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 4), dpi=80, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    seconds = len(feats) / 100
+    seconds = len(feats) * FRAME_SHIFT
     axes.imshow(
         feats.float().cpu().numpy().T,
         origin="lower",
@@ -45,10 +54,10 @@ def _draw_with_labels(
         cmap="magma",
     )
     emitted: dict[int, str] = {}
-    for frame, piece in zip(frames, pieces, strict=True):
-        emitted[frame] = (emitted.get(frame, "") + " " + piece).strip()
-    for index, (frame, piece) in enumerate(sorted(emitted.items())):
-        time = (frame + 0.5) * FACTOR / 100
+    for start, piece in zip(starts, pieces, strict=True):
+        emitted[start] = (emitted.get(start, "") + " " + piece).strip()
+    for index, (start, piece) in enumerate(sorted(emitted.items())):
+        time = start * FRAME_SHIFT + 0.5 * width
         axes.axvline(time, color="white", linewidth=0.7)
         # Neighbours take turns in height, so that their labels do not overlap.
         height = feats.shape[1] * (1.02 + 0.06 * (index % 3))
@@ -60,11 +69,11 @@ def _draw_with_labels(
     return rgb[..., :3].permute(2, 0, 1)
 
 
-def _draw_plain(feats: Tensor, frames: list[int]) -> Tensor:
-    """Draw in grey, with white lines."""
+def _draw_plain(feats: Tensor, starts: list[int]) -> Tensor:
+    """Draw in grey, with white lines at some feature frames."""
     values = feats.float().cpu().T.flip(0)
     low, high = values.min(), values.max()
     grey = (255 * (values - low) / (high - low).clamp(min=1e-5)).to(torch.uint8)
-    columns = torch.tensor(frames, dtype=torch.int64) * FACTOR
+    columns = torch.tensor(starts, dtype=torch.int64)
     grey[:, columns.clamp(max=grey.shape[1] - 1)] = 255
     return grey.expand(3, -1, -1)

@@ -57,7 +57,10 @@ class Validation:
                 feats, feat_lens = task.compute_features(batch)
                 pieces = [self.tokenizer.tokens[t] for t in found[0][0].tokens]
                 picture = draw_emissions(
-                    feats[0, : int(feat_lens[0])], found[0][0].frames, pieces
+                    feats[0, : int(feat_lens[0])],
+                    found[0][0].frames,
+                    pieces,
+                    subsampling=task.model.encoder.subsampling,
                 )
                 pictures = {"emissions": picture}
         shares = self.world.gather((sums, hypotheses))

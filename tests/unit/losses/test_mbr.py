@@ -168,7 +168,7 @@ def test_mwer_searches_with_the_model_as_it_is_and_without_dropout():
         seen.append((any(m.training for m in model.modules()), enc_out.requires_grad))
         return [[Text([3, 4]), Text([3, 4, 5])], [Text([])], [Text([7, 8])]]
 
-    mwer.find = find
+    mwer.take_search(find)
     output = criterion(model, batch)
     assert seen == [(False, False)]
     assert [module.training for module in model.modules()] == before
@@ -195,7 +195,7 @@ def test_modes_come_back_after_an_error():
 def test_mwer_lowers_the_risk_of_what_the_beam_search_finds(autocast):
     model, batch = make_model(), make_batch()
     criterion = MwerLossConfig().build(model)
-    criterion.criteria["transducer"].find = ModifiedBeamSearch(4, 4)
+    criterion.take_search(ModifiedBeamSearch(4, 4))
     parameters = [*model.predictor.parameters(), *model.joiner.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.1)
     risks = []
@@ -212,7 +212,7 @@ def test_mwer_lowers_the_risk_of_what_the_beam_search_finds(autocast):
 
 def test_mwer_needs_a_search():
     model = make_model()
-    with pytest.raises(AssertionError, match="find has not been set"):
+    with pytest.raises(AssertionError, match="take_search comes first"):
         MwerLossConfig().build(model)(model, make_batch())
 
 

@@ -4,7 +4,9 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
+from asrkit.config import COMPONENTS
 from asrkit.models.attention import RelativeAttention, RotaryAttention, rotate
 from asrkit.models.conformer import ConformerConfig, Positions
 from asrkit.models.dropout import Dropout
@@ -157,3 +159,32 @@ def test_activations_are_checkpointed_in_training_alone(monkeypatch):
         encoder(feats, feat_lens)
     encoder.eval()(feats, feat_lens)
     assert len(wrapped) == 2
+
+
+@pytest.mark.parametrize("kind", COMPONENTS["encoder"])
+def test_an_encoder_says_what_it_does_to_time(kind):
+    config = kind()
+    encoder = config.build(4).eval()
+    assert encoder.subsampling == config.subsampling
+    for length in (1, 7, 8, 9, 30):
+        lens = torch.tensor([length])
+        with torch.no_grad():
+            enc_out, enc_lens = encoder(torch.randn(1, length, 4), lens)
+        expected = enc_lens.tolist()
+        assert config.output_lens(lens).tolist() == expected
+        assert encoder.output_lens(lens).tolist() == expected
+        assert config.output_lens(length) == expected[0] == enc_out.shape[1]
+
+
+def test_checkpoints_with_the_frontends_former_name_load():
+    encoder = small(Positions.ROTARY)
+    state = {
+        name.replace("frontend.", "subsampling."): weight
+        for name, weight in encoder.state_dict().items()
+    }
+    other = small(Positions.ROTARY)
+    nn.init.ones_(other.frontend.first.weight)
+    nn.ModuleDict({"encoder": other}).load_state_dict(
+        {f"encoder.{name}": weight for name, weight in state.items()}
+    )
+    assert torch.equal(other.frontend.first.weight, encoder.frontend.first.weight)

@@ -1,8 +1,11 @@
 """Stages: what each sees of the configuration, their order, and what they freeze."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from asrkit.losses.mwer import MwerLossConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.pipeline.for_stage import for_stage, result_folder
 from asrkit.pipeline.runner import check_order, what_matters
@@ -10,13 +13,14 @@ from asrkit.pipeline.saved_config import read_config
 from asrkit.pipeline.snapshot import differences
 from asrkit.pipeline.stages.align_report import find_suspicious
 from asrkit.pipeline.stages.nbest import Risk, risks
-from asrkit.pipeline.stages.train import set_dropout
+from asrkit.pipeline.stages.train import check_data, set_dropout
 from asrkit.pipeline.tasks.asr_task import freeze_parameters
 from asrkit.text.phone import PhoneTokenizer
 from asrkit.text.tokenizer import SPECIAL_PIECES
 from asrkit.utils.errors import InputError
 from asrkit.utils.plain import to_plain
 from tests.unit.pipeline.compose import make as compose
+from tests.unit.pipeline.memory.test_auto import stage_run
 
 
 def make(*overrides):
@@ -117,6 +121,17 @@ def test_a_stage_comes_after_what_it_needs(config, tmp_path):
 def test_pieces_need_an_alignment():
     with pytest.raises(ValueError, match="need alignments"):
         make("pipeline.stages.viterbi.alignments=null")
+
+
+@pytest.mark.parametrize("stage", ["viterbi", "mbr"])
+def test_a_loss_without_the_data_it_needs_is_refused(tmp_path, stage):
+    run = stage_run(tmp_path, stage, "pipeline=progressive")
+    check_data(run)
+    without = replace(run.stage, alignments=None, nbest=None, chunks=None)
+    run = replace(run, stage=without)
+    with pytest.raises(InputError, match=f"loss={stage} trains on (alignm|nbest)"):
+        check_data(run)
+    check_data(replace(run, config=replace(run.config, loss=MwerLossConfig())))
 
 
 def test_results_are_a_stage_or_a_folder(tmp_path):

@@ -1,18 +1,20 @@
 """scripts/align.py: aligned words, and what cannot be aligned."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from asrkit.cli.decoding.align import main
-from asrkit.cli.decoding.aligner import MAX_CELLS, Aligner
 from asrkit.data.audio_files import read_audio
 from asrkit.data.corpora.manifests import write_manifests
 from asrkit.data.corpora.scan import Utterance, scan
+from asrkit.pipeline.decode.aligner import MAX_CELLS, Aligner, By, audio_batch
 from asrkit.pipeline.decode.recognizer import load_recognizer
 from asrkit.pipeline.experiment import AVERAGE
-from asrkit.pipeline.stages.align import By
+from asrkit.pipeline.stages.align import Alignments
+from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 
 
@@ -146,6 +148,24 @@ def test_long_audio_is_encoded_in_pieces_between_frames(recognizer, make_wave):
     torch.testing.assert_close(enc_out[1], frames, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("by", list(By))
+def test_the_stage_aligns_as_the_command_does(recognizer, make_wave, by):
+    audio = read_audio(make_wave("x.wav", 2.0), 16000)
+    labels = recognizer.tokenizer.encode("AB C")
+    batch = replace(
+        audio_batch([audio], 16000),
+        tokens=torch.tensor([labels]),
+        token_lens=torch.tensor([len(labels)]),
+    )
+    monotonic = Aligner(recognizer, by, topology=Topology.MONOTONIC)
+    (row,) = Alignments(monotonic)(batch)
+    (one,) = monotonic.align([audio], [labels])
+    assert (row["frames"], row["tokens"], row["num_frames"]) == (one.frames, labels, 50)
+    assert row["score"] == pytest.approx(one.score, abs=1e-3)
+    assert len(set(one.frames)) == len(labels)
+    assert Aligner(recognizer, by).rules.topology is Topology.REGULAR
+
+
 def test_what_needs_too_much_memory_is_named(align, make_wave, monkeypatch):
     monkeypatch.setitem(MAX_CELLS, By.TRANSDUCER, 49)
     files = ["--audio", make_wave("x.wav", 1.0), "--by", "transducer"]
@@ -159,7 +179,7 @@ def test_a_run_that_does_not_train_what_should_align(recognizer, monkeypatch):
     assert Aligner(recognizer, None, 30.0).by is By.CTC
     monkeypatch.setitem(recognizer.config.loss.weights, "ctc", 0.0)
     assert Aligner(recognizer, None, 30.0).by is By.TRANSDUCER
-    with pytest.raises(InputError, match="--by ctc: this run trains transducer only"):
+    with pytest.raises(InputError, match="by ctc: this run trains transducer only"):
         Aligner(recognizer, By.CTC, 30.0)
 
 

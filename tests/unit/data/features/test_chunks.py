@@ -9,6 +9,7 @@ from asrkit.models.subsampling import FACTOR, ConvSubsampling, subsampled_lens
 from asrkit.transducer.frame_wise import frame_contexts
 
 V = 7
+BY_FOUR = {"subsampling": FACTOR, "output_lens": subsampled_lens}
 LENS = [1, 16, 17, 40, 63, 64, 65, 100]
 
 
@@ -45,9 +46,7 @@ def pieces(lens, size, step):
 @pytest.mark.parametrize(("size", "step"), [(16, 8), (16, 16), (32, 4), (256, 128)])
 def test_pieces_are_cut_where_expected_and_padded_with_zero(size, step):
     feats, feat_lens, alignment = draw(LENS)
-    chunks = Chunker(size, step, context_size=2, subsampling=FACTOR)(
-        feats, feat_lens, alignment
-    )
+    chunks = Chunker(size, step, context_size=2, **BY_FOUR)(feats, feat_lens, alignment)
     places = pieces(LENS, size, step)
     width = min(size, max(LENS))
     assert chunks.feats.shape == (len(places), width, 3)
@@ -67,9 +66,7 @@ def test_pieces_are_cut_where_expected_and_padded_with_zero(size, step):
 @pytest.mark.parametrize(("size", "step"), [(16, 8), (16, 16), (32, 4), (256, 128)])
 def test_every_frame_is_in_a_piece_and_no_piece_is_needless(size, step):
     feats, feat_lens, alignment = draw(LENS)
-    chunks = Chunker(size, step, context_size=1, subsampling=FACTOR)(
-        feats, feat_lens, alignment
-    )
+    chunks = Chunker(size, step, context_size=1, **BY_FOUR)(feats, feat_lens, alignment)
     numbers = [
         set(own[:length, 0].int().tolist())
         for own, length in zip(chunks.feats, chunks.feat_lens, strict=True)
@@ -91,7 +88,7 @@ def test_context_of_every_frame_is_that_of_the_whole_utterance(context_size, sha
         rows, row = frame_contexts(labels, carried, context_size)
         return predictor.contexts(rows)[torch.arange(len(row))[:, None], row]
 
-    chunker = ChunkConfig(size=16, step=8).build(context_size, FACTOR)
+    chunker = ChunkConfig(size=16, step=8).build(context_size, *BY_FOUR.values())
     chunks = chunker(feats, feat_lens, alignment)
     assert chunks.carried.shape == (len(chunks.feats), context_size)
     whole = contexts(alignment, None)
@@ -104,9 +101,7 @@ def test_context_of_every_frame_is_that_of_the_whole_utterance(context_size, sha
 
 def test_lengths_are_those_of_the_subsampling():
     feats, feat_lens, alignment = draw(LENS)
-    chunks = Chunker(16, 8, context_size=1, subsampling=FACTOR)(
-        feats, feat_lens, alignment
-    )
+    chunks = Chunker(16, 8, context_size=1, **BY_FOUR)(feats, feat_lens, alignment)
     subsampling = ConvSubsampling(3, 2, 4)
     out, enc_lens = subsampling(chunks.feats, chunks.feat_lens)
     assert out.shape[1] == chunks.alignment.shape[1]
@@ -116,7 +111,7 @@ def test_lengths_are_those_of_the_subsampling():
 
 def test_an_utterance_is_cut_alone_as_in_a_batch():
     feats, feat_lens, alignment = draw(LENS)
-    chunker = Chunker(16, 8, context_size=2, subsampling=FACTOR)
+    chunker = Chunker(16, 8, context_size=2, **BY_FOUR)
     together = chunker(feats, feat_lens, alignment)
     n = 0
     for b, length in enumerate(LENS):
@@ -145,4 +140,4 @@ def test_an_utterance_is_cut_alone_as_in_a_batch():
 )
 def test_pieces_that_do_not_fit_are_refused(size, step, message):
     with pytest.raises(ValueError, match=message):
-        ChunkConfig(size=size, step=step).build(1, FACTOR)
+        ChunkConfig(size=size, step=step).build(1, *BY_FOUR.values())

@@ -12,6 +12,7 @@ from asrkit.decoding.fusion.lexicon_search import LexiconSearch
 from asrkit.decoding.fusion.rescoring import RescoringSearch
 from asrkit.decoding.greedy import GreedyConfig
 from asrkit.decoding.modified_beam_search import ModifiedBeamSearchConfig
+from asrkit.models.joiner import Joiner
 from asrkit.pipeline.decode.decode_set import describe_nbests
 from asrkit.pipeline.decode.fusion import build_search, open_lm
 from asrkit.pipeline.decode.recognizer import Recognizer
@@ -83,7 +84,7 @@ def test_the_language_model_chooses_the_words(word_lm):
     model = make_model(6)
     recognizer = Recognizer(None, None, model, PHONES, search, CPU)
     heard = torch.tensor([[0, *TO, 0, *TEA], [*TEA, 0, *TO, 0]])
-    model.joiner = Heard(heard.flatten())
+    model.joiner = OneLabelAFrame(heard.flatten())
     found = search(model, torch.arange(12).view(2, 6, 1), SIX)
     assert [nbest[0].tokens for nbest in found] == [[*TO, *TEA], [*TEA, *TO]]
     # TWO comes before TEA, TO at the end.
@@ -97,12 +98,13 @@ def test_the_language_model_chooses_the_words(word_lm):
 SIX = torch.tensor([6, 6])
 
 
-class Heard(torch.nn.Module):
-    """A joiner that hears a label in each frame, whatever was said before."""
+class OneLabelAFrame(Joiner):
+    """A joiner that is sure of a label in each frame, whatever was said before."""
 
     def __init__(self, labels):
-        super().__init__()
+        torch.nn.Module.__init__(self)
         self.labels = labels
+        self.hat = False
 
     def enc_proj(self, frames):
         return frames

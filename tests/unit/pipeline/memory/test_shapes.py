@@ -8,8 +8,11 @@ from lhotse import CutSet, MonoCut
 
 from asrkit.data.batches.loader import DataConfig
 from asrkit.data.batches.plan import BatchPlan
+from asrkit.models.conformer import ConformerConfig
 from asrkit.pipeline.memory.shapes import Shape, Utterances, extremes, read_utterances
 from asrkit.pipeline.stages.preparation import encoder_frames
+
+BY_FOUR = ConformerConfig()
 
 
 def cells(shape):
@@ -24,7 +27,7 @@ def draw(count, seed=0):
     return Utterances(
         ids=[f"u{row}" for row in range(count)],
         seconds=seconds,
-        frames=[encoder_frames(one, 16000) for one in seconds],
+        frames=[encoder_frames(one, 16000, BY_FOUR) for one in seconds],
         labels=[int(one * rng.uniform(2, 5)) for one in seconds],
     )
 
@@ -112,6 +115,7 @@ def test_lengths_are_those_of_the_slowest_copy_that_training_makes():
                 config=SimpleNamespace(
                     data=DataConfig(max_seconds=8.0, stored_features=stored),
                     features=SimpleNamespace(sampling_rate=16000),
+                    encoder=BY_FOUR,
                     augment=SimpleNamespace(wave=SimpleNamespace(speeds=[0.8, 1.0])),
                 ),
             )
@@ -119,7 +123,9 @@ def test_lengths_are_those_of_the_slowest_copy_that_training_makes():
 
     found = read(stored=False)
     assert (found.ids, found.seconds, found.labels) == (["b", "a"], [2.0, 4.0], [0, 2])
-    assert found.frames == [encoder_frames(s / 0.8, 16000) for s in (2.0, 4.0)]
+    assert found.frames == [encoder_frames(s / 0.8, 16000, BY_FOUR) for s in (2.0, 4.0)]
     assert found.shape([1]).seconds == (5.0,)
     assert (found.longest, found.total) == (4.0, 6.0)
-    assert read(stored=True).frames == [encoder_frames(s, 16000) for s in (2.0, 4.0)]
+    assert read(stored=True).frames == [
+        encoder_frames(s, 16000, BY_FOUR) for s in (2.0, 4.0)
+    ]

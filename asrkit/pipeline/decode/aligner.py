@@ -1,20 +1,32 @@
-"""Aligns audio with labels: what scripts/align.py and scripts/transcribe.py share."""
+"""Finds the frames of labels: by the transducer or by CTC, as the run trains it."""
+
+from enum import Enum
 
 import torch
 from torch import Tensor
 
 from asrkit.data.audio_files import cut_pieces
 from asrkit.data.batches.batch import Batch, lengths, pad
-from asrkit.data.features.fbank import Fbank, num_frames
+from asrkit.data.features.fbank import num_frames
 from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
-from asrkit.models.subsampling import FACTOR, subsampled_lens
-from asrkit.pipeline.config import Config
-from asrkit.pipeline.decode.choose_search import last_loss, trained
+from asrkit.losses.criterion import LossConfig
+from asrkit.pipeline.decode.choose_search import last_loss
 from asrkit.pipeline.decode.recognizer import Recognizer
-from asrkit.pipeline.stages.align import By
 from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
+
+
+class By(str, Enum):
+    """What aligns; the values are the names of training criteria.
+
+    CTC comes first: its labels come where they are spoken, a transducer's often at the
+    beginning of a word, so that words end too early.
+    """
+
+    CTC = "ctc"
+    TRANSDUCER = "transducer"
+
 
 MAX_CELLS = {By.TRANSDUCER: 50_000_000, By.CTC: 1_000_000_000}
 """Frames times labels of the longest recording: either takes about 3 GB then."""
@@ -25,54 +37,57 @@ class Aligner:
 
     Args:
         recognizer: Features and model.
-        by: What aligns; None takes CTC where it is trained: a transducer often emits
-            all labels of a word at its beginning, so that words end too early.
+        by: What aligns; None: CTC where it is trained.
         max_seconds: Longest stretch of audio that the encoder sees at once.
+        topology: Paths of the transducer; None: those that it was trained on.
 
     Raises:
         InputError: The run does not train what should align.
     """
 
     def __init__(
-        self, recognizer: Recognizer, by: By | None, max_seconds: float
+        self,
+        recognizer: Recognizer,
+        by: By | None,
+        max_seconds: float = float("inf"),
+        topology: Topology | None = None,
     ) -> None:
-        trained = trained_paths(recognizer.config)
-        if by is None:
-            by = By.CTC if By.CTC in trained else By.TRANSDUCER
-        if by not in trained:
-            raise InputError(
-                f"--by {by.value}: this run trains "
-                f"{', '.join(one.value for one in trained)} only; choose that"
-            )
+        loss = last_loss(recognizer.config)
+        self.by = choose_by(by, loss)
+        self.topology = topology or loss.paths or Topology.REGULAR
         self.recognizer = recognizer
-        self.by = by
-        self.topology = trained[by]
         self.max_seconds = max_seconds
         self.rate = recognizer.features.sampling_rate
-        self.frame_seconds = frame_seconds(recognizer.features)
 
     def frames(self, samples: Tensor) -> int:
         """Return the number of encoder frames of audio (S,)."""
-        return subsampled_lens(num_frames(len(samples), self.rate))
+        frames = num_frames(len(samples), self.rate)
+        return self.recognizer.model.encoder.output_lens(frames)
 
-    @torch.inference_mode()
     def align(
         self, samples: list[Tensor], labels: list[list[int]]
     ) -> list[Hypothesis | None]:
-        """Align audio (S,) with as many label sequences, none of them empty.
+        """Align audio (S,) of any length with as many label sequences, none empty.
 
         Returns:
             The labels with their frames; None where there is no path.
         """
         enc_out, enc_lens = self._encode(samples)
         rows = [torch.tensor(row) for row in labels]
-        tokens = pad(rows).to(enc_out.device)
-        token_lens = lengths(rows).to(enc_out.device)
+        return self.align_encoded(enc_out, enc_lens, pad(rows), lengths(rows))
+
+    @torch.inference_mode()
+    def align_encoded(
+        self, enc_out: Tensor, enc_lens: Tensor, tokens: Tensor, token_lens: Tensor
+    ) -> list[Hypothesis | None]:
+        """Align enc_out (B, T, D) of enc_lens (B,) with tokens (B, U), wherever."""
+        tokens, token_lens = tokens.to(enc_out.device), token_lens.to(enc_out.device)
         batch = (self.recognizer.model, enc_out, enc_lens, tokens, token_lens)
         if self.by is By.CTC:
             return align_by_ctc(*batch)
         return align_by_transducer(*batch, topology=self.topology)
 
+    @torch.inference_mode()
     def _encode(self, samples: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Return enc_out (B, T, D) and enc_lens (B,), long audio put together again."""
         pieces = [self._cut(audio) for audio in samples]
@@ -88,7 +103,7 @@ class Aligner:
 
     def _cut(self, audio: Tensor) -> list[Tensor]:
         """Cut long audio at quiet places between two encoder frames."""
-        frame = FACTOR * self.recognizer.features.shift
+        frame = self.recognizer.frame_samples
         cuts = cut_pieces(audio, self.rate, self.max_seconds)
         ends = [*(end // frame * frame for _, end in cuts[:-1]), len(audio)]
         starts = [0, *ends[:-1]]
@@ -116,13 +131,19 @@ def audio_batch(samples: list[Tensor], rate: int) -> Batch:
     )
 
 
-def frame_seconds(features: Fbank) -> float:
-    """Return the seconds of audio in an encoder frame."""
-    return FACTOR * features.shift / features.sampling_rate
+def choose_by(by: By | None, loss: LossConfig) -> By:
+    """Return what aligns.
 
-
-def trained_paths(config: Config) -> dict[By, Topology]:
-    """Return what a model trains that can align, and along which paths."""
-    loss = last_loss(config)
-    topology = loss.paths or Topology.REGULAR
-    return {by: topology for by in By if by.value in trained(loss)}
+    Raises:
+        InputError: The loss does not train it.
+    """
+    can = [one for one in By if one.value in loss.trained]
+    if by is None and can:
+        return can[0]
+    if by not in can:
+        raise InputError(
+            f"by {by.value if by else 'ctc or transducer'}: this run trains "
+            f"{', '.join(loss.trained)} only; choose "
+            f"{' or '.join(one.value for one in can) or 'another model'}"
+        )
+    return by
