@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from asrkit.data.batches.nbest import NBestLists
 from asrkit.models.asr_model import AsrModel
+from asrkit.transducer.checks import trusted
 from asrkit.transducer.rules import Topology
 from asrkit.utils.loss_output import LossOutput
 from asrkit.utils.training_progress import TrainingProgress
@@ -125,6 +126,7 @@ class WeightedCriterion(nn.Module):
             assert isinstance(criterion, Criterion)
             criterion.moment = moment
 
+    @trusted()  # the trainer made the tensors
     def forward(self, model: AsrModel, batch: Encoded) -> LossOutput:
         """Return the weighted sum."""
         stats: dict[str, Tensor] = {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asrkit.transducer.checks import check_arcs
 from asrkit.transducer.lattices.layout import Layout, pay_blank
 from asrkit.transducer.lattices.recursion import scan
 from asrkit.transducer.rules import Topology
@@ -51,8 +52,15 @@ def viterbi_align(
         enc_lens: (B,), int64.
         token_lens: (B,), int64.
         topology: Which moves there are.
+
+    Raises:
+        ValueError: An argument is out of range.
     """
     topology = Topology(topology)
+    check_arcs(
+        blank_log_probs, label_log_probs, enc_lens, token_lens,
+        names=("blank_log_probs", "label_log_probs"),
+    )  # fmt: skip
     B, T, U = label_log_probs.shape
     if topology is Topology.CONSTRAINED:
         label_log_probs = pay_blank(blank_log_probs, label_log_probs)

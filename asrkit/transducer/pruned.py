@@ -12,7 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend, resolve
-from asrkit.transducer.checks import check_lattice_input
+from asrkit.transducer.checks import (
+    check_arcs,
+    check_lattice_input,
+    check_rows,
+    trusting,
+)
 from asrkit.transducer.lattices.band import occupy_band
 from asrkit.transducer.merged import merged_losses, next_labels
 from asrkit.transducer.rules import (
@@ -55,9 +60,14 @@ def prune_ranges(
         (B, T, R), int64: first, first + 1, ..., first + R - 1.
 
     Raises:
-        ValueError: s_range is below 2 in the regular topology, or below 1.
+        ValueError: s_range is below 2 in the regular topology, or below 1; another
+            argument is out of range.
     """
     topology = Topology(topology)
+    check_arcs(
+        blank_occupation, label_occupation, enc_lens, token_lens,
+        names=("blank_occupation", "label_occupation"),
+    )  # fmt: skip
     _, T, rows = blank_occupation.shape
     regular = topology is Topology.REGULAR
     if s_range < (2 if regular else 1):
@@ -107,8 +117,13 @@ def _running_min_from_end(x: Tensor) -> Tensor:
 
 
 def gather_ranges(pred: Tensor, ranges: Tensor) -> Tensor:
-    """Pick the band's rows of the predictor: (B, U + 1, J) to (B, T, R, J)."""
+    """Pick the band's rows of the predictor: (B, U + 1, J) to (B, T, R, J).
+
+    Raises:
+        ValueError: A row is not there.
+    """
     B, T, R = ranges.shape
+    check_rows(ranges, pred)
     index = ranges.reshape(B, T * R, 1).expand(-1, -1, pred.shape[2])
     return pred.gather(1, index).view(B, T, R, -1)
 
@@ -191,7 +206,7 @@ def check_ranges(ranges: Tensor, R: int, U: int, topology: Topology) -> None:
         & ((growth >= 0) & (growth <= most)).all()
         & (ranges <= U).all()
     )
-    if ranges.shape[2] != R or not bool(good):
+    if ranges.shape[2] != R or not (trusting() or bool(good)):
         raise ValueError(
             f"ranges {tuple(ranges.shape)} are not those of a band of {R} rows that "
             f"starts at 0, ends by {U} and grows by 0 to {most} a frame; use "

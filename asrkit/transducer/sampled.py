@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend
+from asrkit.transducer.checks import check_tokens
 from asrkit.transducer.fused import choose_budget
 from asrkit.transducer.rules import (
     Impossible,
@@ -65,6 +66,7 @@ def sampled_loss(
         ValueError: An argument is out of range.
     """
     rules = Rules(Topology(topology), 0, delay_penalty, fastemit, hat)
+    check_tokens(tokens, token_lens, len(weight))
     places = vocabulary.positions(tokens)
 
     def losses_of(parts: list[Tensor], ranges: Tensor | None) -> Tensor:

@@ -6,6 +6,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
+from asrkit.transducer.checks import check_tokens
 from asrkit.utils.lengths import make_pad_mask
 
 
@@ -65,10 +66,12 @@ def sample_vocabulary(
         generator: Of the random numbers, on the device of `tokens`.
 
     Raises:
-        ValueError: num_samples is negative, or the proposal's shape does not fit.
+        ValueError: num_samples is negative, the proposal's shape does not fit, or a
+            token is out of range.
     """
     if num_samples < 0:
         raise ValueError(f"num_samples is negative: {num_samples}")
+    check_tokens(tokens, token_lens, vocab_size)
     B, U = tokens.shape
     valid = tokens.masked_fill(make_pad_mask(token_lens, U), 0)
     positive = torch.zeros((B, vocab_size), dtype=torch.bool, device=tokens.device)

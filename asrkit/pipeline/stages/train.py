@@ -135,15 +135,15 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
 def attachments(run: StageRun) -> list[Attach]:
     """Open what the stage's batches carry besides audio and text."""
     stage = train_config(run)
+    V = run.tokenizer.vocab_size
     attach: list[Attach] = []
     if stage.alignments is not None:
         folder = result_folder(run.exp_dir, stage.alignments, ALIGNMENTS)
-        attach.append(
-            AttachAlignments(folder, EncoderFrames(run.config.features.sampling_rate))
-        )
+        frames_of = EncoderFrames(run.config.features.sampling_rate)
+        attach.append(AttachAlignments(folder, frames_of, V))
     if stage.nbest is not None:
         folder = result_folder(run.exp_dir, stage.nbest, NBEST)
-        attach.append(AttachNBest(folder))
+        attach.append(AttachNBest(folder, V))
     return attach
 
 
