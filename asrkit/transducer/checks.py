@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from asrkit.transducer.rules import Topology
 from asrkit.utils.lengths import make_pad_mask
 
 _trusting: ContextVar[bool] = ContextVar("trusting", default=False)
@@ -122,6 +123,27 @@ def check_rows(ranges: Tensor, pred: Tensor) -> None:
     if not trusting():
         low, high = torch.stack(ranges.aminmax()).tolist()
         _check_range("ranges", low, high, pred.shape[1] - 1)
+
+
+def check_ranges(ranges: Tensor, R: int, U: int, topology: Topology) -> None:
+    """Raise ValueError for ranges that no band can have."""
+    if trusting():
+        return
+    most = max(R - 1, 1) if topology is Topology.REGULAR else 1
+    first = ranges[..., 0]
+    growth = first.diff(dim=1)
+    good = (
+        (ranges.diff(dim=2) == 1).all()
+        & (first[:, :1] == 0).all()
+        & ((growth >= 0) & (growth <= most)).all()
+        & (ranges <= U).all()
+    )
+    if ranges.shape[2] != R or not bool(good):
+        raise ValueError(
+            f"ranges {tuple(ranges.shape)} are not those of a band of {R} rows that "
+            f"starts at 0, ends by {U} and grows by 0 to {most} a frame; use "
+            "prune_ranges with the same topology"
+        )
 
 
 def check_tokens(tokens: Tensor, token_lens: Tensor, V: int) -> None:

@@ -15,8 +15,8 @@ from asrkit.transducer.backends import Backend, resolve
 from asrkit.transducer.checks import (
     check_arcs,
     check_lattice_input,
+    check_ranges,
     check_rows,
-    trusting,
 )
 from asrkit.transducer.lattices.band import occupy_band
 from asrkit.transducer.merged import merged_losses, next_labels
@@ -193,22 +193,3 @@ def pruned_loss(
         reuse_logits=reuse_logits,
     )
     return reduce_losses(losses, reduction, impossible)
-
-
-def check_ranges(ranges: Tensor, R: int, U: int, topology: Topology) -> None:
-    """Raise ValueError for ranges that no band can have."""
-    most = max(R - 1, 1) if topology is Topology.REGULAR else 1
-    first = ranges[..., 0]
-    growth = first.diff(dim=1)
-    good = (
-        (ranges.diff(dim=2) == 1).all()
-        & (first[:, :1] == 0).all()
-        & ((growth >= 0) & (growth <= most)).all()
-        & (ranges <= U).all()
-    )
-    if ranges.shape[2] != R or not (trusting() or bool(good)):
-        raise ValueError(
-            f"ranges {tuple(ranges.shape)} are not those of a band of {R} rows that "
-            f"starts at 0, ends by {U} and grows by 0 to {most} a frame; use "
-            "prune_ranges with the same topology"
-        )

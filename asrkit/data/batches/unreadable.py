@@ -8,7 +8,7 @@ import soundfile
 from lhotse import MonoCut, Recording
 from lhotse.cut import Cut, MixedCut
 
-from asrkit.data.corpora.scan import LeftOut
+from asrkit.data.left_out import LeftOut
 from asrkit.utils.errors import InputError
 
 _LOUDER, _QUIETER = 2.0, 0.01

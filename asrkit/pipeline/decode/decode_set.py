@@ -14,8 +14,7 @@ from asrkit.data.batches.batch import Batch
 from asrkit.data.batches.loader import make_loader
 from asrkit.data.batches.plan import plan_once
 from asrkit.data.batches.unreadable import source_of
-from asrkit.data.corpora.scan import LeftOut
-from asrkit.data.left_out import LeftOutList, write_left_out
+from asrkit.data.left_out import LeftOut, LeftOutList, write_left_out
 from asrkit.decoding.scoring.html_report import Decoded
 from asrkit.decoding.scoring.score import Hypothesis, score
 from asrkit.decoding.scoring.wer_files import (

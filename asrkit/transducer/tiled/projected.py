@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend, resolve
-from asrkit.transducer.checks import check_lattice_input
-from asrkit.transducer.pruned import check_ranges
+from asrkit.transducer.checks import check_lattice_input, check_ranges
 from asrkit.transducer.rules import Rules
 from asrkit.transducer.tiled.cells import BandCells, Cells, FullCells
 from asrkit.transducer.tiled.tiles import Budget, TiledLoss, TileGradients
