@@ -121,6 +121,8 @@ class _Loop:
     def step(self) -> None:
         """Take every utterance to another label of its frame, or to the next frame."""
         active, frame = self.active, self.frame[self.active.utterance]
+        # Graves (2012), section 2.6, algorithm 1: a text leaves a frame by blank after
+        # any number of labels; here a step appends a label to all of them at once.
         heard = self.joint(active, frame)
         arrived = replace(active, score=active.score + heard.blank)
         worst = self._worst(arrived)[active.utterance]

@@ -67,10 +67,12 @@ def viterbi_align(
     layout = Layout(enc_lens, token_lens, T, U, topology)
     masked = layout.mask(blank_log_probs, label_log_probs)
     blank, label = (x[..., :B].contiguous() for x in layout.arcs(*masked))
+    # Viterbi's recursion is that of the sum with max in place of log-add.
     paths = scan(blank, label, None, torch.zeros_like(token_lens), torch.maximum)
     score = paths.total(token_lens)
     by_blank, by_label = paths.scores[:-1] + blank, paths.scores[:-1] + label
     moved = torch.zeros_like(by_blank, dtype=torch.bool)
+    # Strictly better: of equal paths blank last, which means labels early.
     moved[:, 1:] = by_label[:, :-1] > by_blank[:, 1:]
     frames = token_lens.new_full((B, U + 1), -1)
     row = token_lens.clone()

@@ -100,6 +100,7 @@ def nbest_mbr_loss(
     scores = lists.scores(values, counts)
     posterior = _renormalize(renorm_scale * (scores - lm_scores))
     expected_risk = (posterior * risks).sum(dim=1)
+    # c_n above: q = softmax(-kappa s) gives d q_m / d s_n = kappa q_n (q_m - [m = n]).
     coefficients = renorm_scale * posterior * (expected_risk[:, None] - risks)
     no_path = scores[:, 0] == torch.inf
     coefficients[:, 0] += reference_weight

@@ -1,7 +1,7 @@
 """Pruned transducer loss: a band of s_range label counts per frame.
 
 Kuang et al., "Pruned RNN-T for fast, memory-efficient ASR training", Interspeech 2022
-(arXiv 2206.13236), section 4.
+(arXiv 2206.13236), section 3.
 """
 
 import logging
@@ -73,11 +73,17 @@ def prune_ranges(
     if s_range < (2 if regular else 1):
         raise ValueError(f"s_range is {s_range}, too small for {topology.value}")
     R = min(_wide_enough(s_range, enc_lens, token_lens, regular), rows)
+    # Kuang et al., section 3.2 (pruning bounds), where each frame is left by exactly one blank,
+    # so that the blanks' occupations of a frame sum to 1, and their sum inside the band
+    # is the share of the paths that leave the frame there. Paths that enter row `first`
+    # from below within this frame are lost, since the row below is outside: their share
+    # is taken off.
     inside = blank_occupation.unfold(2, R, 1).sum(dim=-1)
     entering = F.pad(label_occupation, (1, 0))[..., : rows - R + 1]
     first = (inside - entering).argmax(dim=2)
     times = torch.arange(T, device=first.device)
     last = (token_lens - R + 1).clamp(min=0)[:, None]
+    # Only paths in the last row end; padding stays there and constrains nothing.
     first = torch.where(times >= enc_lens[:, None] - 1, last, first)
     first = _smooth(first, R - 1 if regular else 1)
     return first[..., None] + torch.arange(R, device=first.device)
@@ -105,6 +111,10 @@ def _wide_enough(
 
 def _smooth(first: Tensor, most: int) -> Tensor:
     """Make first (B, T) start at 0 and grow by 0..most per frame."""
+    # The bounds are chosen frame by frame; a path needs them to rise, and by no more
+    # than a frame can climb. First what is higher than a later bound comes down; then
+    # the same from the other side, for most * t - first(t), which makes steps of at
+    # most `most`.
     first = _running_min_from_end(first)
     times = torch.arange(first.shape[1], device=first.device)
     slack = _running_min_from_end(most * times - first).clamp(min=0)

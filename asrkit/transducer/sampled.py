@@ -86,6 +86,9 @@ def sampled_loss(
     chosen = weight.index_select(0, ids.flatten()).view(*ids.shape, -1)
     offset = bias[ids]
     if log_q_correction:
+        # An estimate of sum_k exp(z_k) from a sample divides each term by the
+        # probability that it is in the sample (Horvitz and Thompson, 1952); blank and
+        # labels always are.
         offset = offset - vocabulary.log_inclusion.to(bias.dtype)
     batch = [places, enc_lens, token_lens]
     if ids.ndim == 1:

@@ -93,6 +93,8 @@ def sample_vocabulary(
     tiny = torch.finfo(torch.float32).tiny
     log_proposal = (proposal / proposal.sum(dim=1, keepdim=True)).clamp(min=tiny).log()
     uniform = torch.rand(proposal.shape, generator=generator, device=tokens.device)
+    # The largest of log q + Gumbel noise is a draw from q; the k largest are k draws
+    # without replacement (Vieira, 2014).
     gumbel = -(-uniform.clamp(min=tiny).log()).log()
     keys = (log_proposal + gumbel).masked_fill(positive, torch.inf)
     size = min(int(positive.sum(dim=1).max()) + num_samples, vocab_size)
@@ -108,5 +110,8 @@ def _log_inclusion(keys: Tensor, log_proposal: Tensor, size: int) -> Tensor:
     """Return log P(key > threshold), (rows, V); the threshold is the best one left."""
     if size == keys.shape[1]:
         return torch.zeros_like(keys)
+    # Given the threshold, tokens are drawn independently of each other: P(log q + G >
+    # threshold) = 1 - exp(-exp(log q - threshold)) for Gumbel noise G (Kool, van Hoof
+    # and Welling, 2019).
     threshold = keys.topk(size + 1, dim=1).values[:, -1:]
     return (-torch.expm1(-torch.exp(log_proposal - threshold))).log()

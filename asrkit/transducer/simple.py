@@ -86,6 +86,8 @@ def simple_loss(
     index = next_labels(tokens, token_lens)[:, :-1]
     blank, label = _joint(am, lm, index, rules)
     if am_scale or lm_scale:
+        # Smoothing makes each side a distribution of its own, so that am and lm alone
+        # are meaningful and the band that they choose is: k2's rnnt_loss_smoothed.
         joint = 1.0 - am_scale - lm_scale
         blank, label = joint * blank, joint * label
     if lm_scale:
@@ -131,6 +133,9 @@ def _joint(
 
 def _normalizer(am: Tensor, lm: Tensor) -> Tensor:
     """Return log sum_v exp(am[t, v] + lm[u, v]), (B, T, U + 1)."""
+    # log sum_v exp(am[t, v] + lm[u, v]) = log(exp(am) @ exp(lm)^T): a product of (T, V)
+    # and (V, U + 1) in place of T (U + 1) sums over V. The largest values are taken out
+    # first, as in any log-sum-exp; their gradients cancel.
     am_top = am.detach().amax(dim=2, keepdim=True)
     lm_top = lm.detach().amax(dim=2, keepdim=True)
     sums = (am - am_top).exp() @ (lm - lm_top).exp().transpose(1, 2)
@@ -155,6 +160,7 @@ def _am_alone(
     padding = make_pad_mask(token_lens + 1, lm.shape[1])[..., None]
     probs = _log_probs(lm, rules).exp().masked_fill(padding, 0.0)
     unigram = probs.sum(dim=(0, 1)) / (token_lens + 1).sum()
+    # am alone has no prior of the tokens; it borrows the average that lm gives.
     scores = am + unigram.clamp(min=torch.finfo(am.dtype).tiny).log()
     log_probs = _log_probs(scores, rules)
     label = log_probs.gather(2, index[:, None].expand(-1, am.shape[1], -1))

@@ -104,6 +104,7 @@ class EdenConfig(ScheduleConfig):
 
     def factor(self, moment: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
+        # ((n^2 + a^2) / a^2)^(-1/4): flat for n << a, then falling as n^(-1/2).
         by_update = (1.0 + (moment.update / self.updates) ** 2) ** -0.25
         by_epoch = (1.0 + (moment.epochs / self.epochs) ** 2) ** -0.25
         rise = [(0.0, self.start), (float(self.warmup), 1.0)]
@@ -126,6 +127,7 @@ def one_cycle(progress: float, *, warmup: float, start: float, final: float) -> 
     """Rise linearly from `start` to 1 until `warmup`, then fall as a cosine."""
     if progress < warmup:
         return start + (1.0 - start) * progress / warmup
+    # Loshchilov and Hutter (2017), equation 5, one cycle without restarts.
     fallen = min(1.0, (progress - warmup) / (1.0 - warmup))
     return final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * fallen))
 

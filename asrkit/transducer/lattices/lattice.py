@@ -96,6 +96,8 @@ def occupy(
     Arguments as of `lattice`, `backend` TORCH or TRITON. Not differentiable.
     """
     _, T, U = label.shape
+    # A label arc of k2's constrained topology is a label and a blank in one frame:
+    # px[s, t] += py[s + 1, t] in its terms.
     if topology is Topology.CONSTRAINED:
         label = pay_blank(blank, label)
     layout = Layout(enc_lens, token_lens, T, U, topology)
@@ -132,6 +134,8 @@ class _LatticeFunction(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Scale the occupations."""
         blank, label = ctx.saved_tensors
+        # d log P / d log p of an arc is the arc's occupation; here blank's log-
+        # probability is part of the label arc into its row, too.
         if ctx.topology is Topology.CONSTRAINED:
             blank = blank + F.pad(label, (1, 0))
         scale = gradients[0][:, None, None]
