@@ -73,11 +73,11 @@ def prune_ranges(
     if s_range < (2 if regular else 1):
         raise ValueError(f"s_range is {s_range}, too small for {topology.value}")
     R = min(_wide_enough(s_range, enc_lens, token_lens, regular), rows)
-    # Kuang et al., section 3.2 (pruning bounds), where each frame is left by exactly one blank,
-    # so that the blanks' occupations of a frame sum to 1, and their sum inside the band
-    # is the share of the paths that leave the frame there. Paths that enter row `first`
-    # from below within this frame are lost, since the row below is outside: their share
-    # is taken off.
+    # Kuang et al., section 3.2 (pruning bounds). In the regular topology exactly one
+    # blank leaves each frame, so that the blanks' occupations of a frame sum to 1, and
+    # their sum inside the band is the share of the paths that leave the frame there.
+    # Paths that enter row `first` from below within this frame are lost, since the row
+    # below is outside: their share is taken off.
     inside = blank_occupation.unfold(2, R, 1).sum(dim=-1)
     entering = F.pad(label_occupation, (1, 0))[..., : rows - R + 1]
     first = (inside - entering).argmax(dim=2)

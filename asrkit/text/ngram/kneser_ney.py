@@ -128,7 +128,8 @@ def _adjust(levels: list[_Level]) -> list[Ints]:
     the number of times that they come.
     """
     # Kneser and Ney (1995): a shorter n-gram is asked only where the longer one is
-    # rare, so that it counts in how many contexts it comes, |{v : c(v w) > 0}|, not how often.
+    # rare, so that it counts in how many contexts it comes, |{v : c(v w) > 0}|, not
+    # how often.
     adjusted = [levels[-1].count]
     for level, above in zip(levels[-2::-1], levels[:0:-1], strict=True):
         different = np.bincount(above.suffix, minlength=len(level.token))

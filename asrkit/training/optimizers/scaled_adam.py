@@ -113,7 +113,8 @@ class ScaledAdam(torch.optim.Optimizer):
         self._clip(gradients, moved_by, group)
         group["updates"] += 1
         directions, scales = self._directions(parameters, gradients)
-        # Adam's directions are around 1 at most: what is too large shrinks at full rate.
+        # Adam's directions are around 1 at most: what is too large shrinks at full
+        # rate.
         scales = torch.where(rms > self.max_rms, 1.0, scales)
         beta1, beta2 = (1.0 - beta ** group["updates"] for beta in self.betas)
         # Adam's bias corrections of both moments (Kingma and Ba, 2015, section 3).
