@@ -83,9 +83,6 @@ class CtcBeamSearch(Beam):
         """Consume a frame's log-probabilities (B, V)."""
         (B, V), K = log_probs.shape, self.beam
         last = hypotheses.last
-        # Hannun et al. (2014), algorithm 1: with b and n the paths to a text that end
-        # in blank and in its last label, a frame makes b' = (b + n) p(blank) and n' = n
-        # p(last) + what the text before brings.
         repeat = log_probs.gather(1, last).masked_fill(last == 0, -torch.inf)
         stay = _Ends(ends.total + log_probs[:, :1], ends.label + repeat)
         # A label after itself needs a blank between.

@@ -88,9 +88,6 @@ def frame_wise_loss(
         (B,), the sum over each utterance's frames.
     """
     log_probs = _log_probs(logits)
-    # Szegedy et al. (2016), section 7: the target is (1 - e) of one token and e / V of
-    # each. The boost is that of the stages of Zhou et al. (2022): few frames have a
-    # label.
     own = 1.0 - label_smoothing + label_boost * (alignment != 0)
     losses = -own * _of_labels(log_probs, alignment)
     if label_smoothing:
@@ -109,7 +106,6 @@ def focal_loss(
     log_prob = _of_labels(_log_probs(logits), alignment)
     # A root has no slope at 0, where p rounds to 1.
     tiny = torch.finfo(log_prob.dtype).tiny
-    # Lin et al. (2017), equation 4; 1 - p from log p without cancellation.
     missing = -torch.expm1(log_prob).clamp(max=-tiny)
     return _sum_frames(-(missing**factor) * log_prob, enc_lens)
 

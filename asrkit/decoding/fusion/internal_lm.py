@@ -30,8 +30,6 @@ class InternalLm(Scorer):
         """Return log-probabilities of labels, (N, V); 0 for blank."""
         model = self.model
         logits = self._join(model.joiner.pred_proj(model.predictor.after(state[0])))
-        # p(k | labels) = p(k) / (1 - p(blank)): the softmax without blank's logit,
-        # which also is HAT's label distribution (Variani et al., 2020).
         labels = logits[:, 1:].log_softmax(dim=-1)
         return torch.nn.functional.pad(labels, (1, 0))
 
@@ -55,8 +53,7 @@ class InternalLm(Scorer):
     def _join(self, pred_proj: Tensor) -> Tensor:
         """Return logits (..., V) without audio, float32."""
         model = self.model
-        # The zero-encoder estimate of Meng et al. (2021): no audio, all else as
-        # trained.
+        # The zero-encoder estimate of Meng et al. (2021): no audio, all else as trained.
         silence = pred_proj.new_zeros(model.encoder.output_dim)
         logits: Tensor = model.joiner(model.joiner.enc_proj(silence), pred_proj)
         return logits.float()
