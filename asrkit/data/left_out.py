@@ -49,7 +49,7 @@ class LeftOutList:
             self.rows = {row.id: row for row in read_left_out(path)}
 
     def note(self, rows: Sequence[LeftOut], tried: int) -> None:
-        """Take down what became of a batch.
+        """Count a batch, and list what was left out of it.
 
         Args:
             rows: The utterances left out of it.

@@ -85,13 +85,13 @@ class BeamSearch(TransducerBeam):
         self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
     ) -> list[NBest]:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
-        loop = _Loop(model, enc_out, enc_lens, self)
+        loop = _BeamState(model, enc_out, enc_lens, self)
         while len(loop.active):
             loop.step()
         return collect(Frontier.join(loop.done), loop.trace, self.nbest)
 
 
-class _Loop:
+class _BeamState:
     """The state of all utterances; a step changes it in place.
 
     Args:

@@ -50,7 +50,7 @@ class Criterion(nn.Module, ABC):
     modules_used: ClassVar[tuple[str, ...]]
     """Parts of the model that it trains besides the encoder."""
 
-    moment = TrainingProgress()
+    progress = TrainingProgress()
     """Told before every update."""
 
     @abstractmethod
@@ -120,11 +120,11 @@ class WeightedCriterion(nn.Module):
         """Parts of the model that are trained."""
         return self._modules_used | {"encoder"}
 
-    def announce(self, moment: TrainingProgress) -> None:
+    def announce(self, progress: TrainingProgress) -> None:
         """Tell all criteria how far training is."""
         for criterion in self.criteria.values():
             assert isinstance(criterion, Criterion)
-            criterion.moment = moment
+            criterion.progress = progress
 
     @trusted()  # the trainer made the tensors
     def forward(self, model: AsrModel, batch: Encoded) -> LossOutput:

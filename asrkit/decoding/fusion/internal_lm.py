@@ -53,7 +53,7 @@ class InternalLm(Scorer):
     def _join(self, pred_proj: Tensor) -> Tensor:
         """Return logits (..., V) without audio, float32."""
         model = self.model
-        # The zero-encoder estimate of Meng et al. (2021): no audio, all else as trained.
+        # The zero-encoder estimate of Meng et al. (2021): all else is as trained.
         silence = pred_proj.new_zeros(model.encoder.output_dim)
         logits: Tensor = model.joiner(model.joiner.enc_proj(silence), pred_proj)
         return logits.float()

@@ -48,7 +48,7 @@ def decode_set(
         cuts: Utterances with their reference.
         set_name: Name of the set in files and log lines.
         exp_dir: Folder of the run.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
 
     Returns:
         The set with its score, on the first process; None on the others.
@@ -130,7 +130,7 @@ def open_batches(
     Args:
         recognizer: What decodes them.
         cuts: Utterances.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
         left_out: Takes down what cannot be read or is too long to decode.
     """
     config = recognizer.config

@@ -111,7 +111,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
     return Trainer(
         task,
         config.optim.build(task),
-        factor=lambda moment: stage.lr_scale * config.schedule.factor(moment),
+        factor=lambda progress: stage.lr_scale * config.schedule.factor(progress),
         batches=TrainBatches(config, corpus.train, run.tokenizer, run.world, attach),
         length=Length(stage.num_epochs, stage.num_updates),
         validate=Validation(
