@@ -1,10 +1,10 @@
-"""Utterances that turn out unreadable in a run: counted, listed, and only so many."""
+"""Utterances that are left out: why, the list of them, and how many a run may have."""
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from asrkit.data.corpora.scan import LeftOut
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 from asrkit.utils.mask import mask
@@ -14,6 +14,15 @@ logger = logging.getLogger(__name__)
 _HEADER = "id\tpath\treason"
 _FEW = 10
 """So many bad files stop no run, however small its corpus."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An utterance that is not among the cuts, and why."""
+
+    id: str
+    path: str
+    reason: str
 
 
 class LeftOutList:
@@ -40,7 +49,7 @@ class LeftOutList:
             self.rows = {row.id: row for row in read_left_out(path)}
 
     def note(self, rows: Sequence[LeftOut], tried: int) -> None:
-        """Take down what became of a batch.
+        """Count a batch, and list what was left out of it.
 
         Args:
             rows: The utterances left out of it.

@@ -97,13 +97,13 @@ class BeamSearch(TransducerBeam):
         self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
     ) -> list[NBest]:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
-        loop = _Loop(model, enc_out, enc_lens, self)
+        loop = _BeamState(model, enc_out, enc_lens, self)
         while len(loop.active):
             loop.step()
         return collect(Frontier.join(loop.done), loop.trace, self.nbest)
 
 
-class _Loop:
+class _BeamState:
     """The state of all utterances; a step changes it in place.
 
     Args:
@@ -133,6 +133,8 @@ class _Loop:
     def step(self) -> None:
         """Take every utterance to another label of its frame, or to the next frame."""
         active, frame = self.active, self.frame[self.active.utterance]
+        # Graves (2012), section 2.6, algorithm 1: a text leaves a frame by blank after
+        # any number of labels; here a step appends a label to all of them at once.
         heard = self.joint(active, frame)
         arrived = replace(active, score=active.score + heard.blank)
         worst = self._worst(arrived)[active.utterance]

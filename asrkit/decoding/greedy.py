@@ -79,7 +79,7 @@ class GreedySearch:
         self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
     ) -> list[NBest]:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
-        loop = _Loop(model, enc_out, enc_lens, self)
+        loop = _GreedyState(model, enc_out, enc_lens, self)
         # What is fused may grow and look at the device: no graph can hold that.
         step = loop.step if self.fusion else replayable(loop.step, enc_out.device)
         looks = _STEPS_PER_LOOK[enc_out.device.type]
@@ -91,7 +91,7 @@ class GreedySearch:
         return _collect(steps, loop.scores())
 
 
-class _Loop:
+class _GreedyState:
     """The state of all utterances; a step changes it in place.
 
     Args:

@@ -87,6 +87,9 @@ class ModifiedBeamSearch(TransducerBeam):
         last = active.last[target]
         by_label = active.score[source] + heard.scores[source, last]
         by_blank = score[target]
+        # alpha(t + 1, y) = alpha(t, y) p(blank | t, y) + alpha(t, y') p(y_U | t, y'),
+        # with y' the text y without its last label: the monotonic lattice of a text, as
+        # far as the beam holds its beginnings.
         score[target] = np.logaddexp(by_blank, by_label)
         stay = Frontier(score, facts)
         # The better path tells when the last label came.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from asrkit.data.batches.nbest import NBestLists
 from asrkit.models.asr_model import AsrModel
+from asrkit.transducer.checks import trusted
 from asrkit.transducer.rules import Topology
 from asrkit.utils.loss_output import LossOutput
 from asrkit.utils.training_progress import TrainingProgress
@@ -95,7 +96,7 @@ class Criterion(nn.Module, ABC):
     modules_used: ClassVar[tuple[str, ...]]
     """Parts of the model that it trains besides the encoder."""
 
-    moment = TrainingProgress()
+    progress = TrainingProgress()
     """Told before every update."""
 
     @abstractmethod
@@ -209,11 +210,11 @@ class WeightedCriterion(nn.Module):
         """Parts of the model that are trained."""
         return self._modules_used | {"encoder"}
 
-    def announce(self, moment: TrainingProgress) -> None:
+    def announce(self, progress: TrainingProgress) -> None:
         """Tell all criteria how far training is."""
         for criterion in self.criteria.values():
             assert isinstance(criterion, Criterion)
-            criterion.moment = moment
+            criterion.progress = progress
 
     def take_search(self, find: Find) -> None:
         """Hand a search to the criteria that need one."""
@@ -221,6 +222,7 @@ class WeightedCriterion(nn.Module):
             assert isinstance(criterion, Criterion)
             criterion.take_search(find)
 
+    @trusted()  # the trainer made the tensors
     def forward(self, model: AsrModel, batch: Encoded) -> LossOutput:
         """Return the weighted sum."""
         stats: dict[str, Tensor] = {}

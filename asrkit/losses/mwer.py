@@ -127,7 +127,7 @@ class MwerLossConfig(MbrLossConfig):
 
 @contextmanager
 def evaluation(model: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode for a while; each part goes back to its own."""
+    """Put a model into evaluation mode, and restore each part's mode afterwards."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:

@@ -29,9 +29,9 @@ class Scales:
     """Updates until the simple loss is down at `simple` and the pruned up at 1; in a
     short training it ends after a fifth."""
 
-    def at(self, moment: TrainingProgress) -> tuple[float, float]:
+    def at(self, progress: TrainingProgress) -> tuple[float, float]:
         """Return the weights of the simple and the pruned loss."""
-        done = max(moment.update / max(self.warmup, 1), 5.0 * moment.share)
+        done = max(progress.update / max(self.warmup, 1), 5.0 * progress.share)
         share = min(1.0, done) if self.warmup else 1.0
         return 1.0 - share * (1.0 - self.simple), 0.1 + 0.9 * share
 
@@ -82,8 +82,8 @@ class PrunedCriterion(Criterion):
         simple = drop_impossible(losses)[0].sum()
         losses, count = drop_impossible(self.pruned(model, batch, ranges))
         pruned = losses.sum()
-        moment = self.moment if self.training else TrainingProgress(share=1.0)
-        simple_scale, pruned_scale = self.scales.at(moment)
+        progress = self.progress if self.training else TrainingProgress(share=1.0)
+        simple_scale, pruned_scale = self.scales.at(progress)
         return simple_scale * simple + pruned_scale * pruned, {
             "simple_loss": simple.detach(),
             "pruned_loss": pruned.detach(),

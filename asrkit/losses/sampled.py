@@ -62,7 +62,7 @@ class SampledCriterion(TransducerCriterion):
     def losses(self, model: AsrModel, batch: Encoded) -> Tensor:
         """Return the loss of each utterance, (B,)."""
         inputs = (*project(model, batch), *batch.targets)
-        if not self.training or self.moment.share >= self.until:
+        if not self.training or self.progress.share >= self.until:
             return fused_loss(*inputs, **self.options)
         vocabulary = sample_vocabulary(
             batch.tokens,

@@ -59,6 +59,8 @@ class RotaryAttention(SelfAttention):
     @staticmethod
     def encode_positions(num_frames: int, head_dim: int, like: Tensor) -> Tensor:
         """Return cosine and sine of the angles, (2, T, head_dim / 2)."""
+        # theta_i = 10000^(-2i / d), Su et al. (2021), section 3.2.2: the product of a
+        # query turned by t theta and a key turned by s theta depends on t - s alone.
         half = torch.arange(head_dim // 2, device=like.device, dtype=torch.float32)
         frequencies = 10000.0 ** (-2.0 * half / head_dim)
         times = torch.arange(num_frames, device=like.device, dtype=torch.float32)
@@ -76,6 +78,8 @@ class RotaryAttention(SelfAttention):
 def rotate(x: Tensor, positions: Tensor) -> Tensor:
     """Turn each pair (x_i, x_{i + d/2}) of x (B, H, T, d) by its frame's angle."""
     cos, sin = positions.to(x.dtype)
+    # The paper turns neighbours (x_2i, x_2i+1); halves are the same up to the order of
+    # dimensions, and slices of memory.
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
 
@@ -108,6 +112,8 @@ class RelativeAttention(SelfAttention):
         T, head_dim = query.shape[2:]
         pos = self.pos_proj(positions.to(query.dtype))
         pos = pos.view(2 * T - 1, self.num_heads, head_dim).permute(1, 2, 0)
+        # Dai et al. (2019), section 3.3: terms (b) and (d), query and position bias
+        # with the offset; below (a) and (c), query and content bias with the key.
         scores = relative_shift((query + self.position_bias) @ pos)  # (B, H, T, T)
         bias = (scores / math.sqrt(head_dim)).masked_fill(~mask, -torch.inf)
         query = query + self.content_bias
@@ -120,5 +126,7 @@ def relative_shift(scores: Tensor) -> Tensor:
     Row i holds the offset of key j at column T - 1 - i + j.
     """
     B, H, T, width = scores.shape
+    # One column more shifts each row by one against the row before, once the memory is
+    # read in rows of another length (Dai et al., 2019, appendix B).
     padded = F.pad(scores, (1, 0)).view(B, H, width + 1, T)
     return padded[:, :, 1:].reshape(B, H, T, width)[..., :T]

@@ -206,6 +206,8 @@ class ConformerBlock(nn.Module):
         self, x: Tensor, positions: Tensor, attn_mask: Tensor, frame_mask: Tensor
     ) -> Tensor:
         """Map x (B, T, D) to the same shape; masks are True where there is speech."""
+        # Gulati et al. (2020), equation 1: x + 1/2 FFN, + MHSA, + Conv, + 1/2 FFN,
+        # norm. Half steps as in Macaron-Net (Lu et al., 2019).
         x = x + 0.5 * self.first_ff(x)
         attended = self.attention(self.attention_norm(x), positions, attn_mask)
         x = x + self.dropout(attended)
@@ -250,6 +252,7 @@ class ConvolutionModule(nn.Module):
 
     def forward(self, x: Tensor, frame_mask: Tensor) -> Tensor:
         """Map (B, T, D) to (B, T, D); frame_mask (B, 1, T, 1) is True on speech."""
+        # Section 2.2 there: pointwise, GLU, depthwise, norm, Swish (SiLU), pointwise.
         x = F.glu(self.gated(self.norm(x)), dim=-1)
         x = x.transpose(1, 2).unsqueeze(3) * frame_mask  # (B, D, T, 1)
         x = self.depthwise(x).squeeze(3).transpose(1, 2)

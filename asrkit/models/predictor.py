@@ -93,6 +93,7 @@ class StatelessPredictor(Predictor):
 
         The same as `contexts`, for many short rows: a sum is faster than a convolution.
         """
+        # A depthwise convolution over all C labels of a context is a sum of C products.
         weight = self.conv.weight[:, 0].T  # (context_size, dim)
         summed = (self.embedding(context) * weight).sum(dim=-2)
         return self.dropout(F.silu(summed))

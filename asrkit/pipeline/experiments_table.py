@@ -36,7 +36,7 @@ class State(str, Enum):
 
 @dataclass(frozen=True)
 class Point:
-    """A moment that a log tells of."""
+    """Progress at a time, as a line of a log gives it."""
 
     time: float
     """Seconds since 1970."""
@@ -46,7 +46,7 @@ class Point:
 
 @dataclass
 class LogReading:
-    """What the logs of a run tell, those of all its starts one after the other."""
+    """Contents of the logs of a run, those of all its starts one after the other."""
 
     stage: str = ""
     """That ran last."""
@@ -60,15 +60,15 @@ class LogReading:
     """Best so far, percent."""
     failed: bool = False
 
-    def take_line(self, moment: float, level: str, text: str) -> None:
+    def take_line(self, when: float, level: str, text: str) -> None:
         """Take in a line."""
         self.failed = level == "ERROR"
         if match := _STAGE.match(text):
             self.stage = match[1]
             self.number, self.count = int(match[2]), int(match[3])
-            self.points = [Point(moment, 0.0, 0)]
+            self.points = [Point(when, 0.0, 0)]
         if match := _POINT.search(text):
-            point = Point(moment, float(match[1]), int(match[2]))
+            point = Point(when, float(match[1]), int(match[2]))
             going_on = text.startswith("going on from")
             self.points = [point] if going_on else [*self.points[:1], point]
         if match := _DEV.search(text):

@@ -42,7 +42,7 @@ def run_lm(config: Config, plain: Mapping[str, Any], world: World) -> None:
     Args:
         config: The configuration.
         plain: The same as plain values, for snapshot and checkpoints.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
 
     Raises:
         InputError: There is no language model in the configuration, or something in
@@ -174,7 +174,7 @@ def build_lm_trainer(
         summarize=summarize,
         headline=["perplexity", "learning_rate", "tokens_per_second"],
         description=description,
-        announce=lambda moment: None,
+        announce=lambda progress: None,
         folder=folder,
         world=world,
         config=config.trainer,

@@ -23,7 +23,7 @@ run that hangs and says where; the processes that wait must not die before that.
 
 @dataclass(frozen=True)
 class World:
-    """This process among its like."""
+    """The processes that work together, and this one's rank among them."""
 
     rank: int
     size: int

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Update:
-    """What came of an update's forward and backward passes."""
+    """Result of an update's forward and backward passes."""
 
     finite: bool
     """Whether loss and gradient are, over all processes: the same on each."""
@@ -56,7 +56,7 @@ class Gradients:
     Args:
         task: Maps a batch to a `LossOutput`; gets the first process's weights.
         parameters: Of the task, those that are trained.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
         clip_norm: Largest norm of the gradient of the mean loss; 0 does not clip.
         autocast: Compute in bfloat16 where that is safe.
     """

@@ -36,7 +36,7 @@ def shard(task: nn.Module, optimizer: torch.optim.Optimizer, world: World) -> bo
     Args:
         task: On the device, with the same weights on all processes afterwards.
         optimizer: Of its parameters, before its first update.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
 
     Returns:
         Whether there is anyone to share with.

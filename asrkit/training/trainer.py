@@ -53,7 +53,7 @@ class Trainer:
         description: Plain values that every checkpoint carries.
         announce: Told before every update how far training is.
         folder: Of the stage: checkpoints/ and tensorboard/ are made there.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
         config: Everything else.
         memory_limit_gb: What the memory of an update was planned for, GB, if it was.
     """
@@ -163,7 +163,7 @@ class Trainer:
         for group in self.profile.follow(self.groups()):
             epoch = self.epoch
             self.step(group)
-            self.reporter.show(self.standing)
+            self.reporter.show(self.status)
             self.saver.check()
             with self.profile.part("checks, validation, saving"):
                 self.look_after(epoch_ends=self.done >= 1.0 or self.epoch > epoch)
@@ -191,7 +191,7 @@ class Trainer:
     def save_is_due(self) -> bool:
         """Whether it is time to save within an epoch.
 
-        Not after bad updates: what training goes back to should be good.
+        Not after bad updates: training would resume from damaged weights.
         """
         every = self.config.save_every_updates
         due = every is not None and self.update % every == 0
@@ -230,9 +230,9 @@ class Trainer:
     def step(self, group: Group) -> None:
         """Make one update, or leave it out if loss or gradient is not finite."""
         self.watchdog.begin(group)
-        moment = TrainingProgress(self.done, self.update, self.epochs)
-        self.announce(moment)
-        factor = self.factor(moment) * self.bad.lr_scale
+        progress = TrainingProgress(self.done, self.update, self.epochs)
+        self.announce(progress)
+        factor = self.factor(progress) * self.bad.lr_scale
         for parameters, peak in zip(
             self.optimizer.param_groups, self.peak_lrs, strict=True
         ):
@@ -263,7 +263,7 @@ class Trainer:
             )
 
     @property
-    def standing(self) -> TrainingStatus:
+    def status(self) -> TrainingStatus:
         """Where training is, to be shown."""
         rate = self.optimizer.param_groups[0]["lr"]
         counts = {**self.bad.counts, "split_batches": self.gradients.split_batches}
@@ -279,7 +279,7 @@ class Trainer:
             dev = evaluation.scalars[self.select]
         best = dev is not None and dev <= self.best
         self.best = dev if dev is not None and best else self.best
-        self.reporter.end_epoch(epoch, self.standing, evaluation, best=best)
+        self.reporter.end_epoch(epoch, self.status, evaluation, best=best)
         if evaluation is not None or epoch % self.config.save_every == 0:
             self.save(best=best, epoch=epoch, dev=dev)
 

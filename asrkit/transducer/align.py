@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asrkit.transducer.checks import check_arcs
 from asrkit.transducer.lattices.layout import Layout, pay_blank
 from asrkit.transducer.lattices.recursion import scan
 from asrkit.transducer.rules import Topology
@@ -51,18 +52,27 @@ def viterbi_align(
         enc_lens: (B,), int64.
         token_lens: (B,), int64.
         topology: Which moves there are.
+
+    Raises:
+        ValueError: An argument is out of range.
     """
     topology = Topology(topology)
+    check_arcs(
+        blank_log_probs, label_log_probs, enc_lens, token_lens,
+        names=("blank_log_probs", "label_log_probs"),
+    )  # fmt: skip
     B, T, U = label_log_probs.shape
     if topology is Topology.CONSTRAINED:
         label_log_probs = pay_blank(blank_log_probs, label_log_probs)
     layout = Layout(enc_lens, token_lens, T, U, topology)
     masked = layout.mask(blank_log_probs, label_log_probs)
     blank, label = (x[..., :B].contiguous() for x in layout.arcs(*masked))
+    # Viterbi's recursion is that of the sum with max in place of log-add.
     paths = scan(blank, label, None, torch.zeros_like(token_lens), torch.maximum)
     score = paths.total(token_lens)
     by_blank, by_label = paths.scores[:-1] + blank, paths.scores[:-1] + label
     moved = torch.zeros_like(by_blank, dtype=torch.bool)
+    # Strictly better: of equal paths blank last, which means labels early.
     moved[:, 1:] = by_label[:, :-1] > by_blank[:, 1:]
     frames = token_lens.new_full((B, U + 1), -1)
     row = token_lens.clone()

@@ -40,6 +40,8 @@ def arc_log_probs(
     """
     blank, label = logits[..., rules.blank_id], logits.gather(-1, index[..., None])
     if rules.hat:
+        # HAT (Variani et al., 2020): b = sigmoid(z_0) is blank's probability, and
+        # labels share 1 - b = sigmoid(-z_0) by a softmax of their own.
         normalizer = _finite(logits[..., 1:].logsumexp(dim=-1))
         some_label = F.logsigmoid(-blank)
         return F.logsigmoid(blank), label[..., 0] - normalizer + some_label, normalizer
@@ -68,9 +70,15 @@ def logit_gradient(
         rules: As of `arc_log_probs`.
         out: (..., V); may be `logits`.
     """
+    # With p = softmax(z) over all tokens and g the arcs' occupations, d log p_k / d z_j
+    # = [j = k] - p_j, so that the loss's gradient by z_j is p_j (g_blank + g_label) -
+    # [j = blank] g_blank - [j = label] g_label (Li et al., 2019).
     either = blank + label
     first = logits[..., 0].sigmoid() if rules.hat else None
     torch.sub(logits, normalizer[..., None], out=out).exp_()
+    # HAT's labels have a softmax of their own, which blank's arc does not enter;
+    # blank's logit has the derivative of two log-sigmoids: sigmoid(z_0) (g_blank +
+    # g_label) - g_blank.
     out.mul_((label if rules.hat else either)[..., None])
     if first is not None:
         out[..., 0] = first * either

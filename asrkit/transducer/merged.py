@@ -63,6 +63,8 @@ class _MergedLoss(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradient with respect to the logits."""
         logits, normalizer, index, *occupations = ctx.saved_tensors
+        # Occupations are the gradient of log P by the arcs (Graves, 2012, section 2.4),
+        # so no graph of the recursion is kept: the chain rule starts from them.
         scale = grad_outputs[0][:, None, None]
         blank, label = ctx.rules.arc_gradients(*(x * scale for x in occupations))
         precise = _precise(logits)

@@ -1,7 +1,7 @@
 """Pruned transducer loss: a band of s_range label counts per frame.
 
 Kuang et al., "Pruned RNN-T for fast, memory-efficient ASR training", Interspeech 2022
-(arXiv 2206.13236), section 4.
+(arXiv 2206.13236), section 3.
 """
 
 import logging
@@ -12,7 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend, resolve
-from asrkit.transducer.checks import check_lattice_input
+from asrkit.transducer.checks import (
+    check_arcs,
+    check_lattice_input,
+    check_ranges,
+    check_rows,
+)
 from asrkit.transducer.lattices.band import occupy_band
 from asrkit.transducer.merged import merged_losses, next_labels
 from asrkit.transducer.rules import (
@@ -55,19 +60,30 @@ def prune_ranges(
         (B, T, R), int64: first, first + 1, ..., first + R - 1.
 
     Raises:
-        ValueError: s_range is below 2 in the regular topology, or below 1.
+        ValueError: s_range is below 2 in the regular topology, or below 1; another
+            argument is out of range.
     """
     topology = Topology(topology)
+    check_arcs(
+        blank_occupation, label_occupation, enc_lens, token_lens,
+        names=("blank_occupation", "label_occupation"),
+    )  # fmt: skip
     _, T, rows = blank_occupation.shape
     regular = topology is Topology.REGULAR
     if s_range < (2 if regular else 1):
         raise ValueError(f"s_range is {s_range}, too small for {topology.value}")
     R = min(_wide_enough(s_range, enc_lens, token_lens, regular), rows)
+    # Kuang et al., section 3.2 (pruning bounds). In the regular topology exactly one
+    # blank leaves each frame, so that the blanks' occupations of a frame sum to 1, and
+    # their sum inside the band is the share of the paths that leave the frame there.
+    # Paths that enter row `first` from below within this frame are lost, since the row
+    # below is outside: their share is taken off.
     inside = blank_occupation.unfold(2, R, 1).sum(dim=-1)
     entering = F.pad(label_occupation, (1, 0))[..., : rows - R + 1]
     first = (inside - entering).argmax(dim=2)
     times = torch.arange(T, device=first.device)
     last = (token_lens - R + 1).clamp(min=0)[:, None]
+    # Only paths in the last row end; padding stays there and constrains nothing.
     first = torch.where(times >= enc_lens[:, None] - 1, last, first)
     first = _smooth(first, R - 1 if regular else 1)
     return first[..., None] + torch.arange(R, device=first.device)
@@ -95,6 +111,10 @@ def _wide_enough(
 
 def _smooth(first: Tensor, most: int) -> Tensor:
     """Make first (B, T) start at 0 and grow by 0..most per frame."""
+    # The bounds are chosen frame by frame; a path needs them to rise, and by no more
+    # than a frame can climb. First what is higher than a later bound comes down; then
+    # the same from the other side, for most * t - first(t), which makes steps of at
+    # most `most`.
     first = _running_min_from_end(first)
     times = torch.arange(first.shape[1], device=first.device)
     slack = _running_min_from_end(most * times - first).clamp(min=0)
@@ -107,8 +127,13 @@ def _running_min_from_end(x: Tensor) -> Tensor:
 
 
 def gather_ranges(pred: Tensor, ranges: Tensor) -> Tensor:
-    """Pick the band's rows of the predictor: (B, U + 1, J) to (B, T, R, J)."""
+    """Pick the band's rows of the predictor: (B, U + 1, J) to (B, T, R, J).
+
+    Raises:
+        ValueError: A row is not there.
+    """
     B, T, R = ranges.shape
+    check_rows(ranges, pred)
     index = ranges.reshape(B, T * R, 1).expand(-1, -1, pred.shape[2])
     return pred.gather(1, index).view(B, T, R, -1)
 
@@ -180,22 +205,3 @@ def pruned_loss(
         reuse_logits=reuse_logits,
     )
     return reduce_losses(losses, reduction, impossible)
-
-
-def check_ranges(ranges: Tensor, R: int, U: int, topology: Topology) -> None:
-    """Raise ValueError for ranges that no band can have."""
-    most = max(R - 1, 1) if topology is Topology.REGULAR else 1
-    first = ranges[..., 0]
-    growth = first.diff(dim=1)
-    good = (
-        (ranges.diff(dim=2) == 1).all()
-        & (first[:, :1] == 0).all()
-        & ((growth >= 0) & (growth <= most)).all()
-        & (ranges <= U).all()
-    )
-    if ranges.shape[2] != R or not bool(good):
-        raise ValueError(
-            f"ranges {tuple(ranges.shape)} are not those of a band of {R} rows that "
-            f"starts at 0, ends by {U} and grows by 0 to {most} a frame; use "
-            "prune_ranges with the same topology"
-        )

@@ -66,6 +66,8 @@ class Rules:
         """Add the delay penalty to label arcs (B, T, W)."""
         if self.delay_penalty == 0.0:
             return label
+        # Centred at the middle frame, so that a penalty moves labels without favouring
+        # few or many of them (Kang et al., 2022).
         times = torch.arange(label.shape[1], device=label.device, dtype=label.dtype)
         middle = (enc_lens.to(label.dtype) - 1) / 2
         return label + (self.delay_penalty * (middle[:, None] - times))[..., None]

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend
+from asrkit.transducer.checks import check_tokens
 from asrkit.transducer.fused import choose_budget
 from asrkit.transducer.rules import (
     Impossible,
@@ -65,6 +66,7 @@ def sampled_loss(
         ValueError: An argument is out of range.
     """
     rules = Rules(Topology(topology), 0, delay_penalty, fastemit, hat)
+    check_tokens(tokens, token_lens, len(weight))
     places = vocabulary.positions(tokens)
 
     def losses_of(parts: list[Tensor], ranges: Tensor | None) -> Tensor:
@@ -84,6 +86,9 @@ def sampled_loss(
     chosen = weight.index_select(0, ids.flatten()).view(*ids.shape, -1)
     offset = bias[ids]
     if log_q_correction:
+        # An estimate of sum_k exp(z_k) from a sample divides each term by the
+        # probability that it is in the sample (Horvitz and Thompson, 1952); blank and
+        # labels always are.
         offset = offset - vocabulary.log_inclusion.to(bias.dtype)
     batch = [places, enc_lens, token_lens]
     if ids.ndim == 1:

@@ -6,6 +6,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
+from asrkit.transducer.checks import check_tokens
 from asrkit.utils.lengths import make_pad_mask
 
 
@@ -65,10 +66,12 @@ def sample_vocabulary(
         generator: Of the random numbers, on the device of `tokens`.
 
     Raises:
-        ValueError: num_samples is negative, or the proposal's shape does not fit.
+        ValueError: num_samples is negative, the proposal's shape does not fit, or a
+            token is out of range.
     """
     if num_samples < 0:
         raise ValueError(f"num_samples is negative: {num_samples}")
+    check_tokens(tokens, token_lens, vocab_size)
     B, U = tokens.shape
     valid = tokens.masked_fill(make_pad_mask(token_lens, U), 0)
     positive = torch.zeros((B, vocab_size), dtype=torch.bool, device=tokens.device)
@@ -90,6 +93,8 @@ def sample_vocabulary(
     tiny = torch.finfo(torch.float32).tiny
     log_proposal = (proposal / proposal.sum(dim=1, keepdim=True)).clamp(min=tiny).log()
     uniform = torch.rand(proposal.shape, generator=generator, device=tokens.device)
+    # The largest of log q + Gumbel noise is a draw from q; the k largest are k draws
+    # without replacement (Vieira, 2014).
     gumbel = -(-uniform.clamp(min=tiny).log()).log()
     keys = (log_proposal + gumbel).masked_fill(positive, torch.inf)
     size = min(int(positive.sum(dim=1).max()) + num_samples, vocab_size)
@@ -105,5 +110,8 @@ def _log_inclusion(keys: Tensor, log_proposal: Tensor, size: int) -> Tensor:
     """Return log P(key > threshold), (rows, V); the threshold is the best one left."""
     if size == keys.shape[1]:
         return torch.zeros_like(keys)
+    # Given the threshold, tokens are drawn independently of each other: P(log q + G >
+    # threshold) = 1 - exp(-exp(log q - threshold)) for Gumbel noise G (Kool, van Hoof
+    # and Welling, 2019).
     threshold = keys.topk(size + 1, dim=1).values[:, -1:]
     return (-torch.expm1(-torch.exp(log_proposal - threshold))).log()

@@ -1,4 +1,4 @@
-"""A moment of a training, as schedules and criteria are told it."""
+"""How far a training is, as schedules and criteria are told it."""
 
 from dataclasses import dataclass
 

@@ -325,14 +325,43 @@ def test_losses_from_projections_run_in_the_band(loss, topology):
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES)
-def test_simple_loss_is_the_loss_of_the_sum(topology):
-    _, tokens, enc_lens, token_lens = ragged(B=5, T=6, U=4, V=7)
+@pytest.mark.parametrize("hat", [False, True])
+def test_simple_loss_is_the_loss_of_the_sum(topology, hat):
+    _, *batch = ragged(B=5, T=6, U=4, V=7)
+    options = {"topology": topology, "hat": hat, "fastemit": 0.3}
+    results = []
+    for simple in (True, False):
+        torch.manual_seed(1)
+        am = torch.randn(5, 6, 7, dtype=torch.float64, requires_grad=True)
+        lm = torch.randn(5, 5, 7, dtype=torch.float64, requires_grad=True)
+        loss = (
+            simple_loss(am, lm, *batch, **options)
+            if simple
+            else transducer_loss(am[:, :, None] + lm[:, None], *batch, **options)
+        )
+        loss.backward()
+        results.append([loss.detach(), am.grad, lm.grad])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_smoothing_with_hat_takes_distributions_with_hat():
+    # Alone, each side is a joiner whose other side says nothing.
+    _, *batch = ragged(B=5, T=6, U=4, V=7, possible=True)
     am, lm = torch.randn(5, 6, 7).double(), torch.randn(5, 5, 7).double()
-    found = simple_loss(am, lm, tokens, enc_lens, token_lens, topology=topology)
-    expected = transducer_loss(
-        am[:, :, None] + lm[:, None], tokens, enc_lens, token_lens, topology=topology
-    )
-    torch.testing.assert_close(found, expected)
+    uniform = torch.zeros(5, 1, 7).double()
+    for scales, (left, right) in (
+        ({"lm_scale": 1.0}, (uniform.expand(-1, 6, -1), lm)),
+        ({"am_scale": 1.0}, (am, uniform.expand(-1, 5, -1))),
+    ):
+        sides = (left, right) if "am_scale" in scales else (am, lm)
+        found = simple_loss(*sides, *batch, hat=True, **scales)
+        logits = left[:, :, None] + right[:, None]
+        if "am_scale" in scales:
+            # Its prior: blank 1/2, each of six labels 1/12.
+            prior = torch.tensor([1 / 2] + [1 / 12] * 6).double().log()
+            logits = logits + prior
+        torch.testing.assert_close(found, transducer_loss(logits, *batch, hat=True))
 
 
 def test_a_band_that_is_too_narrow_grows_and_says_so(caplog):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asrkit.data.attached.rows import Row, read_rows
+from asrkit.data.attached.rows import Row, check_labels, read_rows
 from asrkit.data.batches.batch import Batch
 from asrkit.utils.errors import InputError
 
@@ -31,13 +31,17 @@ class AttachAlignments:
     Args:
         folder: With the shards that an align stage wrote; read at once.
         frames_of: Returns how many encoder frames each utterance has, (B,).
+        vocab_size: Tokens of the run.
 
     Raises:
         InputError: The folder holds no alignments, or a part of them.
     """
 
-    def __init__(self, folder: Path, frames_of: Callable[[Batch], Tensor]) -> None:
+    def __init__(
+        self, folder: Path, frames_of: Callable[[Batch], Tensor], vocab_size: int
+    ) -> None:
         self.folder = folder
+        self.vocab_size = vocab_size
         self.frames_of = frames_of
         self.alignments = {
             row["id"]: _alignment(row)
@@ -53,7 +57,8 @@ class AttachAlignments:
         """Return the batch with `alignment`.
 
         Raises:
-            InputError: An utterance is longer or shorter than when it was aligned.
+            InputError: An utterance is longer or shorter than when it was aligned, or
+                it was aligned with another tokenizer.
         """
         found = [self.alignments[utterance] for utterance in batch.ids]
         lens = self.frames_of(batch).tolist()
@@ -70,6 +75,7 @@ class AttachAlignments:
             row[torch.from_numpy(one.frames).long()] = torch.from_numpy(
                 one.tokens
             ).long()
+        check_labels(labels, self.vocab_size, self.folder)
         return replace(batch, alignment=labels)
 
 

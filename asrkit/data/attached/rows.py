@@ -10,11 +10,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
 Row = dict[str, Any]
 """Plain values of one utterance."""
+
+
+def check_labels(labels: Tensor, vocab_size: int, folder: Path) -> None:
+    """Raise InputError for labels that the run's tokenizer does not have."""
+    largest = int(labels.max()) if labels.numel() else 0
+    if largest >= vocab_size:
+        raise InputError(
+            f"{folder} holds token {largest}, but this run's tokenizer has "
+            f"{vocab_size}: it was made with another tokenizer; run its stage again"
+        )
 
 
 def shard_path(folder: Path, index: int, count: int) -> Path:

@@ -8,8 +8,9 @@ import torch
 from lhotse import CutSet, Features, NumpyFilesWriter
 from lhotse.cut import MonoCut
 
-from asrkit.data.batches.batch import lengths, pad, read
+from asrkit.data.batches.batch import lengths, pad
 from asrkit.data.batches.plan import plan_once
+from asrkit.data.batches.signal import read
 from asrkit.data.corpora.manifests import load_cuts, manifest_path, write_manifests
 from asrkit.data.features.fbank import FRAME_SHIFT, Fbank
 from asrkit.data.progress import track

@@ -8,7 +8,7 @@ import soundfile
 from lhotse import MonoCut, Recording
 from lhotse.cut import Cut, MixedCut
 
-from asrkit.data.corpora.scan import LeftOut
+from asrkit.data.left_out import LeftOut
 from asrkit.utils.errors import InputError
 
 _LOUDER, _QUIETER = 2.0, 0.01
@@ -61,7 +61,7 @@ def explain_features(cut: Cut, feats: np.ndarray | Exception) -> LeftOut:
 
     Args:
         cut: What could not be read.
-        feats: What was read, (T_in, F), or what came of trying.
+        feats: What was read, (T_in, F), or the error of trying.
     """
     reason = _NOT_NUMBERS if isinstance(feats, np.ndarray) else _summary(feats)
     return LeftOut(cut.id, source_of(cut, stored_features=True), reason)
@@ -72,7 +72,7 @@ def explain(cut: Cut, problem: Exception | str) -> LeftOut:
 
     Args:
         cut: What could not be read.
-        problem: What came of reading it.
+        problem: The error of reading it, or what is wrong.
     """
     if isinstance(problem, str) and isinstance(cut, MonoCut):
         return LeftOut(cut.id, source_of(cut), problem)

@@ -14,12 +14,12 @@ import torch
 from lhotse.cut import Cut
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from asrkit.data.batches.batch import Batch, make_batch, read_signal
+from asrkit.data.batches.batch import Batch, make_batch
 from asrkit.data.batches.plan import PlannedBatch, Position
+from asrkit.data.batches.signal import read_signal
 from asrkit.data.batches.unreadable import UnreadableError, source_of
-from asrkit.data.corpora.scan import LeftOut
 from asrkit.data.features.wave_augment import WaveAugment
-from asrkit.data.left_out import LeftOutList
+from asrkit.data.left_out import LeftOut, LeftOutList
 from asrkit.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lhotse import CutSet
 
-from asrkit.data.corpora.scan import LeftOut, Utterance, scan
+from asrkit.data.corpora.scan import Utterance, scan
 from asrkit.data.corpora.word_times import TimedWord, read_ctm, word_times_path
+from asrkit.data.left_out import LeftOut
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)

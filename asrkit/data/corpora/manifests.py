@@ -8,8 +8,7 @@ from pathlib import Path
 
 from lhotse import CutSet
 
-from asrkit.data.corpora.scan import LeftOut
-from asrkit.data.left_out import write_left_out
+from asrkit.data.left_out import LeftOut, write_left_out
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 

@@ -15,6 +15,7 @@ from lhotse.audio import AudioSource
 from lhotse.supervision import AlignmentItem
 
 from asrkit.data.corpora.word_times import TimedWord
+from asrkit.data.left_out import LeftOut
 from asrkit.data.progress import track
 
 CLIPPED_AT = 0.999
@@ -43,15 +44,6 @@ class Utterance:
     """In seconds; None: to the end of the recording."""
     words: list[TimedWord] | None = None
     """When each word is spoken, where it is known."""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """An utterance that is not among the cuts, and why."""
-
-    id: str
-    path: str
-    reason: str
 
 
 class _UnusableError(Exception):

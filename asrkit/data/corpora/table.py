@@ -13,7 +13,8 @@ from typing import Any
 
 from lhotse import CutSet
 
-from asrkit.data.corpora.scan import LeftOut, Utterance, scan
+from asrkit.data.corpora.scan import Utterance, scan
+from asrkit.data.left_out import LeftOut
 from asrkit.utils.errors import InputError
 
 REQUIRED = ("audio", "text")

@@ -68,6 +68,8 @@ class SpecAugment(nn.Module):
         bins = torch.full((B,), num_bins, device=feats.device)
         widest = torch.full((B,), self.max_freq_mask, device=feats.device)
         freq_mask = draw_masks(bins, widest, self.num_freq_masks, num_bins)
+        # Masks that grow with the utterance (Park et al., 2020, adaptive size), and no
+        # more than `max_time_share` of it together.
         share = feat_lens * self.max_time_share / max(self.num_time_masks, 1)
         longest = share.long().clamp(max=self.max_time_mask)
         time_mask = draw_masks(feat_lens, longest, self.num_time_masks, T)

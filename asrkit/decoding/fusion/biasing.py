@@ -94,6 +94,9 @@ class _Trie:
             self.whole[node] += self.whole[self.suffix[node]] if node else 0.0
             for token, child in self.children[node].items():
                 if node:
+                    # Aho and Corasick (1975), the failure function: a node's longest
+                    # proper suffix is a step on from its parent's, which breadth first
+                    # is known already.
                     self.suffix[child] = self._step(self.suffix[node], token)
                 queue.append(child)
 
@@ -116,6 +119,9 @@ class _Trie:
             target[node] = target[self.suffix[node]]
             for token, child in self.children[node].items():
                 target[node, token] = child
+        # Potentials: a token earns the difference of what its nodes are worth, so that
+        # boosts that lead nowhere cancel whichever way the text takes; whole phrases
+        # stay.
         worth = self.pending + np.array(self.whole, dtype=np.float32)
         gain = worth[target] - self.pending[:, None]
         gain[:, 0] = 0.0

@@ -52,5 +52,6 @@ class InternalLm(Scorer):
     def _join(self, pred_proj: Tensor) -> Tensor:
         """Return log-probabilities of the labels without audio, (..., V - 1)."""
         model = self.model
+        # The zero-encoder estimate of Meng et al. (2021): all else is as trained.
         silence = pred_proj.new_zeros(model.encoder.output_dim)
         return model.joiner.label_log_probs(model.joiner.enc_proj(silence), pred_proj)

@@ -70,6 +70,8 @@ def draw_sums(counts: np.ndarray, draws: int = DRAWS) -> np.ndarray:
     rng = np.random.default_rng(_SEED)
     # In blocks, so that a large set does not take a gigabyte.
     block = max(1, _MAX_NUMBERS // len(kinds))
+    # Bisani and Ney (2004): N draws with replacement out of N units; how often each
+    # kind comes is multinomial.
     share = units_of_kind / len(counts)
     sums = [
         rng.multinomial(len(counts), share, size=min(block, draws - start))
@@ -90,6 +92,8 @@ def percent_interval(
         units: How many units were drawn from.
     """
     some = words > 0  # a draw of empty references alone has no rate
+    # Errors over words of the whole draw, not a mean of rates: long utterances weigh
+    # more, as in the error rate itself.
     rates = 100.0 * errors[some] / words[some]
     tail = _tail(units)
     low, high = np.percentile(rates, [100 * tail, 100 * (1 - tail)])
@@ -106,6 +110,8 @@ def _tail(units: int) -> float:
     normal = NormalDist()
     if units < 2:
         return 0.025
+    # A bootstrap's variance is (N - 1) / N of the unbiased one, and its tails are
+    # normal where Student's are due: both are made up for by a smaller tail.
     t = _student(normal.inv_cdf(0.975), units - 1)
     return normal.cdf(-t * math.sqrt(units / (units - 1)))
 

@@ -97,6 +97,8 @@ def swap_test(change: np.ndarray, draws: int = DRAWS) -> float:
         # Of the units that differ by so many errors, how many favour A; less the rest.
         balance = 2 * rng.binomial(units, 0.5, size=shape) - units
         as_large += int((np.abs(balance @ sizes) >= abs(change.sum())).sum())
+    # What was observed is one of the possible swaps: a p-value is never 0 (Phipson and
+    # Smyth, 2010).
     return (as_large + 1) / (draws + 1)
 
 

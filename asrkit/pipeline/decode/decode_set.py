@@ -14,8 +14,7 @@ from asrkit.data.batches.batch import Batch
 from asrkit.data.batches.loader import make_loader
 from asrkit.data.batches.plan import plan_once
 from asrkit.data.batches.unreadable import source_of
-from asrkit.data.corpora.scan import LeftOut
-from asrkit.data.left_out import LeftOutList, write_left_out
+from asrkit.data.left_out import LeftOut, LeftOutList, write_left_out
 from asrkit.decoding.scoring.html_report import Decoded
 from asrkit.decoding.scoring.score import Hypothesis, score
 from asrkit.decoding.scoring.wer_files import (
@@ -49,7 +48,7 @@ def decode_set(
         cuts: Utterances with their reference.
         set_name: Name of the set in files and log lines.
         exp_dir: Folder of the run.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
 
     Returns:
         The set with its score, on the first process; None on the others.
@@ -131,7 +130,7 @@ def open_batches(
     Args:
         recognizer: What decodes them.
         cuts: Utterances.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
         left_out: Takes down what cannot be read or is too long to decode.
     """
     config = recognizer.config

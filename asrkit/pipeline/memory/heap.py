@@ -1,4 +1,4 @@
-"""Free memory that goes back to the system at once, so that peaks can be foreseen."""
+"""Freed memory is returned to the system at once, so that peaks can be predicted."""
 
 import ctypes
 

@@ -68,7 +68,7 @@ def longest_useful(utterances: Utterances, batches: int) -> float:
 
 
 def try_out(planner: Planner, seconds: float, room: Room) -> Fitting:
-    """Measure batches, and say what came of it."""
+    """Measure batches, and log the result."""
     predicted = planner.predict(seconds) if planner.measured else None
     peak = planner.measure(seconds, room.bytes)
     logger.info(

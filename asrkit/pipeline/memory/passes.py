@@ -148,9 +148,9 @@ class _Updates:
             return float("inf"), 0.0
         return self.memory.read() * 2**20, seconds
 
-    def update(self, shape: Shape, moment: TrainingProgress) -> None:
+    def update(self, shape: Shape, progress: TrainingProgress) -> None:
         """Make one."""
-        self.task.criterion.announce(moment)
+        self.task.criterion.announce(progress)
         # A second batch finds the first one's gradients in memory, a third no more.
         count = min(2, self.run.config.trainer.accumulate)
         self.task.train()

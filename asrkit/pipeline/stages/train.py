@@ -115,7 +115,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
     return Trainer(
         task,
         config.optim.build(task),
-        factor=lambda moment: stage.lr_scale * config.schedule.factor(moment),
+        factor=lambda progress: stage.lr_scale * config.schedule.factor(progress),
         batches=TrainBatches(config, corpus.train, run.tokenizer, run.world, attach),
         length=Length(stage.num_epochs, stage.num_updates),
         validate=Validation(
@@ -139,15 +139,16 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
 def attachments(run: StageRun) -> list[Attach]:
     """Open what the stage's batches carry besides audio and text."""
     stage = train_config(run)
+    V = run.tokenizer.vocab_size
     attach: list[Attach] = []
     if stage.alignments is not None:
         folder = result_folder(run.exp_dir, stage.alignments, ALIGNMENTS)
         rate, encoder = run.config.features.sampling_rate, run.config.encoder
         frames_of = EncoderFrames(rate, encoder.output_lens)
-        attach.append(AttachAlignments(folder, frames_of))
+        attach.append(AttachAlignments(folder, frames_of, V))
     if stage.nbest is not None:
         folder = result_folder(run.exp_dir, stage.nbest, NBEST)
-        attach.append(AttachNBest(folder))
+        attach.append(AttachNBest(folder, V))
     return attach
 
 

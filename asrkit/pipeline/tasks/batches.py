@@ -150,7 +150,7 @@ def open_list(config: Config, name: str, world: World) -> LeftOutList:
     Args:
         config: As the stage sees it.
         name: What is read, e.g. train.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
     """
     folder = Path(config.exp_dir) / config.pipeline.order[0]
     rank = "" if world.is_main else f"_rank{world.rank}"

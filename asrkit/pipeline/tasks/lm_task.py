@@ -49,7 +49,7 @@ class LmValidation:
     Args:
         batches: Opens this process's share of dev.
         words: Of dev, the end of a sentence counted as one.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
     """
 
     batches: Callable[[], Iterator[TextBatch]]

@@ -28,7 +28,7 @@ class Validation:
         batches: Opens this process's share of dev.
         search: Finds the hypotheses.
         tokenizer: Turns them into text.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
     """
 
     batches: Callable[[], Iterator[Batch]]

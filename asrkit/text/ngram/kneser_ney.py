@@ -127,6 +127,9 @@ def _adjust(levels: list[_Level]) -> list[Ints]:
     The highest order, and n-grams that begin with <s>, which nothing comes before, keep
     the number of times that they come.
     """
+    # Kneser and Ney (1995): a shorter n-gram is asked only where the longer one is
+    # rare, so that it counts in how many contexts it comes, |{v : c(v w) > 0}|, not
+    # how often.
     adjusted = [levels[-1].count]
     for level, above in zip(levels[-2::-1], levels[:0:-1], strict=True):
         different = np.bincount(above.suffix, minlength=len(level.token))
@@ -137,6 +140,8 @@ def _adjust(levels: list[_Level]) -> list[Ints]:
 def _discounts(counts: Ints, n: int) -> Floats:
     """Estimate what to take from counts of 0, 1, 2, and 3 or more (equation 26)."""
     once, twice, thrice, often = np.bincount(counts.clip(max=5), minlength=6)[1:5]
+    # D(k) = k - (k + 1) y n_(k+1) / n_k with y = n_1 / (n_1 + 2 n_2) and n_k the number
+    # of n-grams with count k.
     if once and twice and thrice:
         y = once / (once + 2 * twice)
         taken = [
@@ -176,5 +181,7 @@ def _interpolate(
     unused = np.bincount(level.context, weights=left, minlength=len(lower))
     # What nothing ever follows leaves all to the order below.
     gammas = np.where(totals > 0, unused / totals.clip(min=1), 1.0)
+    # p(w | h) = (c(h w) - D(c)) / sum_v c(h v) + gamma(h) p(w | h'), h' being h without
+    # its first token; gamma(h), what was taken from h's n-grams, makes the sum 1.
     direct = (counts - taken) / totals[level.context]
     return direct + gammas[level.context] * lower[level.suffix], gammas

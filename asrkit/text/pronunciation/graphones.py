@@ -50,6 +50,7 @@ def align(pronunciations: Sequence[Pronunciation]) -> list[list[Graphone]]:
         counts = np.zeros_like(probs)
         for group in groups:
             _count(group, probs, counts)
+        # The M step: expected counts of the E step above, normalized.
         probs = counts / counts.sum()
     cuts: list[list[Graphone]] = [[] for _ in pronunciations]
     for group in groups:

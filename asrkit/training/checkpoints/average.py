@@ -71,6 +71,8 @@ class RunningAverage:
     def update(self) -> None:
         """Take in the module's weights after an update of the optimizer."""
         self.updates += 1
+        # A window of about a tenth of the updates so far, until it reaches 1 / (1 -
+        # decay).
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         own, source = self._pairs
         torch._foreach_lerp_(own, source, 1.0 - decay)

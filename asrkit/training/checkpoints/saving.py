@@ -33,7 +33,7 @@ class Saver:
 
     Args:
         checkpoints: Where to.
-        world: This process among its like; the first one writes.
+        world: The processes that work together, and this one's rank; rank 0 writes.
         every_minutes: Time between checkpoints, or None.
     """
 

@@ -104,6 +104,9 @@ class Muon(torch.optim.Optimizer):
         for shape, alike in by_shape.items():
             gradients = _gradients(alike)
             running = [self._state(p, "running") for p in alike]
+            # Nesterov's momentum on the gradient itself: m <- mu m + (1 - mu) g, then a
+            # step along mu m + (1 - mu) g. A factor common to both is lost in what
+            # follows.
             torch._foreach_lerp_(running, gradients, 1.0 - self.momentum)
             ahead = torch._foreach_lerp(gradients, running, self.momentum)
             # Of shared matrices every process orthogonalises the whole.
@@ -122,6 +125,8 @@ class Muon(torch.optim.Optimizer):
         gradients = _gradients(parameters)
         mean = [self._state(p, "mean") for p in parameters]
         square = [self._state(p, "square") for p in parameters]
+        # Their algorithm 1; decay is decoupled (Loshchilov and Hutter, 2019): it was
+        # done above, outside the moments.
         torch._foreach_lerp_(mean, gradients, 1.0 - beta1)
         torch._foreach_mul_(square, beta2)
         torch._foreach_addcmul_(square, gradients, gradients, 1.0 - beta2)
@@ -154,6 +159,9 @@ def orthogonalize(matrices: Tensor, steps: int) -> Tensor:
     Returns:
         (N, rows, columns), bfloat16 on a GPU, float32 on a CPU.
     """
+    # Each iteration maps a singular value s to a s + b s^3 + c s^5 and leaves the
+    # singular vectors; these coefficients rise steeply at 0 and need no convergence to
+    # 1 (Jordan et al., 2024). The Frobenius norm bounds the largest one by 1 at first.
     a, b, c = _COEFFICIENTS
     x = matrices.bfloat16() if matrices.is_cuda else matrices.float()
     wide = x.shape[1] <= x.shape[2]

@@ -113,8 +113,11 @@ class ScaledAdam(torch.optim.Optimizer):
         self._clip(gradients, moved_by, group)
         group["updates"] += 1
         directions, scales = self._directions(parameters, gradients)
+        # Adam's directions are around 1 at most: what is too large shrinks at full
+        # rate.
         scales = torch.where(rms > self.max_rms, 1.0, scales)
         beta1, beta2 = (1.0 - beta ** group["updates"] for beta in self.betas)
+        # Adam's bias corrections of both moments (Kingma and Ba, 2015, section 3).
         rate = group["lr"] * beta2**0.5 / beta1
         scales = 1.0 - rate * self.scale_lr * scales
         parts = [local(p) for p in parameters]
@@ -142,6 +145,8 @@ class ScaledAdam(torch.optim.Optimizer):
         """Return Adam's directions for tensors and, (N,), for their scales."""
         gradients = [local(g) for g in gradients]
         pairs = zip(gradients, map(local, parameters), strict=True)
+        # d loss / d log(scale) of w = r w', by the chain rule: the inner product of g
+        # and w.
         products = torch.stack([torch.dot(g.flatten(), p.flatten()) for g, p in pairs])
         gradients += list(sum_parts(products, parameters))
         beta1, beta2 = self.betas

@@ -13,7 +13,7 @@ class ScheduleConfig:
     """Base class of the schedules: what to multiply the peak learning rate by."""
 
     @abstractmethod
-    def factor(self, moment: TrainingProgress) -> float:
+    def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
 
 
@@ -28,10 +28,10 @@ class OneCycleConfig(ScheduleConfig):
     final: float = 0.001
     """Factor at the end."""
 
-    def factor(self, moment: TrainingProgress) -> float:
+    def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
         return one_cycle(
-            moment.share, warmup=self.warmup, start=self.start, final=self.final
+            progress.share, warmup=self.warmup, start=self.start, final=self.final
         )
 
 
@@ -50,7 +50,7 @@ class TriangleConfig(ScheduleConfig):
     final: float = 0.00125
     """Factor at the end of the tail."""
 
-    def factor(self, moment: TrainingProgress) -> float:
+    def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
         points = [
             (0.0, self.start),
@@ -58,7 +58,7 @@ class TriangleConfig(ScheduleConfig):
             (self.rise + self.fall, self.low),
             (1.0, self.final),
         ]
-        return piecewise_linear(moment.share, points)
+        return piecewise_linear(progress.share, points)
 
 
 @dataclass(kw_only=True)
@@ -74,14 +74,14 @@ class ConstantThenDecayConfig(ScheduleConfig):
     final: float = 0.0125
     """Factor at the end of the tail."""
 
-    def factor(self, moment: TrainingProgress) -> float:
+    def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
         points = [
             (self.hold, 1.0),
             (self.hold + self.fall, self.low),
             (1.0, self.final),
         ]
-        return piecewise_linear(moment.share, points)
+        return piecewise_linear(progress.share, points)
 
 
 @dataclass(kw_only=True)
@@ -102,12 +102,13 @@ class EdenConfig(ScheduleConfig):
     start: float = 0.5
     """What the warm-up starts from."""
 
-    def factor(self, moment: TrainingProgress) -> float:
+    def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
-        by_update = (1.0 + (moment.update / self.updates) ** 2) ** -0.25
-        by_epoch = (1.0 + (moment.epochs / self.epochs) ** 2) ** -0.25
+        # ((n^2 + a^2) / a^2)^(-1/4): flat for n << a, then falling as n^(-1/2).
+        by_update = (1.0 + (progress.update / self.updates) ** 2) ** -0.25
+        by_epoch = (1.0 + (progress.epochs / self.epochs) ** 2) ** -0.25
         rise = [(0.0, self.start), (float(self.warmup), 1.0)]
-        return by_update * by_epoch * piecewise_linear(float(moment.update), rise)
+        return by_update * by_epoch * piecewise_linear(float(progress.update), rise)
 
 
 @dataclass(kw_only=True)
@@ -117,16 +118,17 @@ class ConstantConfig(ScheduleConfig):
     warmup: float = 0.0
     """Share of the training spent rising from 0, 0 to 1."""
 
-    def factor(self, moment: TrainingProgress) -> float:
+    def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
-        return min(1.0, moment.share / self.warmup) if self.warmup > 0 else 1.0
+        return min(1.0, progress.share / self.warmup) if self.warmup > 0 else 1.0
 
 
-def one_cycle(progress: float, *, warmup: float, start: float, final: float) -> float:
+def one_cycle(share: float, *, warmup: float, start: float, final: float) -> float:
     """Rise linearly from `start` to 1 until `warmup`, then fall as a cosine."""
-    if progress < warmup:
-        return start + (1.0 - start) * progress / warmup
-    fallen = min(1.0, (progress - warmup) / (1.0 - warmup))
+    if share < warmup:
+        return start + (1.0 - start) * share / warmup
+    # Loshchilov and Hutter (2017), equation 5, one cycle without restarts.
+    fallen = min(1.0, (share - warmup) / (1.0 - warmup))
     return final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * fallen))
 
 

@@ -53,7 +53,7 @@ class Reporter:
 
     Args:
         folder: Where TensorBoard's files go.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
         summarize: Turns summed stats into scalars.
         headline: Scalars that the console shows.
         log_every: Updates between points in TensorBoard.
@@ -113,24 +113,24 @@ class Reporter:
         for meter in (self.interval, self.epoch):
             meter.add({**found.stats, "gradient_norm": found.norm, "updates": ones})
 
-    def show(self, standing: TrainingStatus) -> None:
+    def show(self, status: TrainingStatus) -> None:
         """Show an update, if it is time to; called on all processes."""
-        update = standing.update
+        update = status.update
         computed = self.own.take()
         for meter in (self.interval, self.epoch):
             meter.computed += computed
         if update % self.log_every == 0 or update == 1:
-            scalars = self._read(self.interval, standing)
+            scalars = self._read(self.interval, status)
             if self.tensorboard:
                 self.tensorboard.train(scalars, update)
-            self.shown = self._headline(scalars, standing)
+            self.shown = self._headline(scalars, status)
             self.interval.reset()
-        self.console.progress(standing.done, standing.epochs, update, self.shown)
+        self.console.progress(status.done, status.epochs, update, self.shown)
 
     def end_epoch(
         self,
         epoch: int,
-        standing: TrainingStatus,
+        status: TrainingStatus,
         evaluation: Evaluation | None,
         *,
         best: bool,
@@ -139,28 +139,28 @@ class Reporter:
 
         Args:
             epoch: Its number, from 1.
-            standing: At its end.
+            status: At its end.
             evaluation: What validation found, or None.
             best: Whether that is the best so far.
         """
-        scalars = self._read(self.epoch, standing)
-        shown = self._headline(scalars, standing)
+        scalars = self._read(self.epoch, status)
+        shown = self._headline(scalars, status)
         parts = [f"{name} {value:.4g}" for name, value in shown.items()]
         if evaluation is not None:
             if self.tensorboard:
-                self.tensorboard.dev(evaluation, standing.update)
+                self.tensorboard.dev(evaluation, status.update)
             parts += [f"dev {n} {v:.4g}" for n, v in evaluation.scalars.items()]
             parts += ["(best)"] if best else []
         took = format_seconds(scalars["seconds"])
         self.console.say(
-            f"epoch {epoch}, update {standing.update}, {took}: " + "  ".join(parts)
+            f"epoch {epoch}, update {status.update}, {took}: " + "  ".join(parts)
         )
         self.epoch.reset()
 
-    def _read(self, meter: Meter, standing: TrainingStatus) -> dict[str, float]:
+    def _read(self, meter: Meter, status: TrainingStatus) -> dict[str, float]:
         """Return the scalars of a meter and those that are not sums."""
-        scalars = {**meter.read(self.summarize), **standing.counts}
-        scalars["learning_rate"] = standing.learning_rate
+        scalars = {**meter.read(self.summarize), **status.counts}
+        scalars["learning_rate"] = status.learning_rate
         scalars |= merge(self.world.gather(self._share(meter)))
         if self.memory_limit_gb is not None:
             share = scalars["peak_memory_gb"] / self.memory_limit_gb
@@ -179,10 +179,10 @@ class Reporter:
         )
 
     def _headline(
-        self, scalars: Mapping[str, float], standing: TrainingStatus
+        self, scalars: Mapping[str, float], status: TrainingStatus
     ) -> dict[str, float]:
         """Return what the console shows."""
         names = [*self.headline, *_SHOWN]
         shown = {name: scalars[name] for name in names if name in scalars}
-        wrong = [*standing.counts, "utterances_left_out"]
+        wrong = [*status.counts, "utterances_left_out"]
         return shown | {name: scalars[name] for name in wrong if scalars.get(name)}

@@ -31,7 +31,7 @@ def dump_update(
         task: What is trained; its gradients are those of the update.
         group: The batches of this process.
         folder: Where to; every process writes files of its own name.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
         autocast: Compute in bfloat16 where that is safe.
 
     Raises:

@@ -47,7 +47,7 @@ class Watchdog:
 
     Args:
         folder: Where stall_rank<N>.txt goes.
-        world: This process among its like.
+        world: The processes that work together, and this one's rank.
         minutes: Longest time without progress; 0 for no limit.
     """
 

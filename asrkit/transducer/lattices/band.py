@@ -115,6 +115,8 @@ def _diagonals(
     # Frames after the last one stand in the final row.
     first = F.pad(first, (0, S + 1 - T))
     first = torch.where(times < enc_lens[:, None], first, token_lens[:, None])
+    # `first` never falls, so that `entry` rises strictly: the newest frame
+    # on a diagonal is found by a binary search.
     entry = first + times  # diagonal on which a frame's lowest cell lies
     steps = times.expand(B, -1).contiguous()
     newest = torch.searchsorted(entry, steps, right=True) - 1

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend, resolve
+from asrkit.transducer.checks import check_arcs
 from asrkit.transducer.lattices.layout import Layout, pay_blank
 from asrkit.transducer.lattices.recursion import choose_scan
 from asrkit.transducer.rules import Topology
@@ -55,16 +56,30 @@ def lattice(
     Returns:
         The log-likelihood, whose gradient the occupations are, and the occupations.
         In the constrained topology the blank inside a label arc counts with the label.
+
+    Raises:
+        ValueError: An argument is out of range.
     """
+    check_arcs(
+        blank_log_probs, label_log_probs, enc_lens, token_lens,
+        names=("blank_log_probs", "label_log_probs"),
+    )  # fmt: skip
+    backend = resolve(backend, blank_log_probs.device)
+    arcs = blank_log_probs, label_log_probs
+    return sum_paths(*arcs, enc_lens, token_lens, Topology(topology), backend)
+
+
+def sum_paths(
+    blank: Tensor,
+    label: Tensor,
+    enc_lens: Tensor,
+    token_lens: Tensor,
+    topology: Topology,
+    backend: Backend,
+) -> Lattice:
+    """Do what `lattice` does with arguments that were checked."""
     return Lattice(
-        *_LatticeFunction.apply(
-            blank_log_probs,
-            label_log_probs,
-            enc_lens,
-            token_lens,
-            Topology(topology),
-            resolve(backend, blank_log_probs.device),
-        )
+        *_LatticeFunction.apply(blank, label, enc_lens, token_lens, topology, backend)
     )
 
 
@@ -81,6 +96,8 @@ def occupy(
     Arguments as of `lattice`, `backend` TORCH or TRITON. Not differentiable.
     """
     _, T, U = label.shape
+    # A label arc of k2's constrained topology is a label and a blank in one frame:
+    # px[s, t] += py[s + 1, t] in its terms.
     if topology is Topology.CONSTRAINED:
         label = pay_blank(blank, label)
     layout = Layout(enc_lens, token_lens, T, U, topology)
@@ -117,6 +134,8 @@ class _LatticeFunction(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Scale the occupations."""
         blank, label = ctx.saved_tensors
+        # d log P / d log p of an arc is the arc's occupation; here blank's log-
+        # probability is part of the label arc into its row, too.
         if ctx.topology is Topology.CONSTRAINED:
             blank = blank + F.pad(label, (1, 0))
         scale = gradients[0][:, None, None]

@@ -101,6 +101,8 @@ class Layout:
         total = paths.total(torch.cat([self.token_lens, self.token_lens]))[:B]
         finite = total.masked_fill(total == -torch.inf, 0.0)
         # An arc's posterior: what leads to it, itself, what follows, over the total.
+        # alpha(before) p(arc) beta(after) / P, as in Graves (2012), section 2.4. beta
+        # is the alpha of the reversed lattice.
         offsets = paths.offsets[:S, :B] + paths.offsets[:S, B:].flip(0) - finite
         offsets = offsets.to(blank.dtype).contiguous()
         before = offsets.as_strided(blank.shape, (B, self.skew * B, 1))

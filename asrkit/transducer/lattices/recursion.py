@@ -71,6 +71,9 @@ def scan(
     arcs = zip(blank.unbind(), label.unbind(), shifts, strict=True)
     stay_in, move_in, move_low = stay[:W], move[1:], move[:W]
     for step, (blanks, labels, up) in enumerate(arcs):
+        # Graves (2012), section 2.4: alpha(t, u) = alpha(t - 1, u) blank(t - 1, u) +
+        # alpha(t, u - 1) label(t, u - 1), in logarithms; a step does it for a whole
+        # anti-diagonal (Bagby et al., 2018, call the layout skewed).
         torch.add(now[step], blanks, out=stay_in)
         torch.add(now[step], labels, out=move_in)
         if up is None:
@@ -78,6 +81,8 @@ def scan(
         else:
             combine(stay, move, out=both)
             torch.where(up, both[1:], both[:W], out=after[step])
+        # Scores of long paths are large and differ little: relative to the best one,
+        # float32 keeps the difference (Rabiner, 1989, section V.A, scales likewise).
         if step % _RENORMALIZE == _RENORMALIZE - 1:
             largest = after[step].amax(dim=0).clamp_(min=-1e30)
             after[step].sub_(largest)

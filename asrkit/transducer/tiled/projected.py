@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend, resolve
-from asrkit.transducer.checks import check_lattice_input
-from asrkit.transducer.pruned import check_ranges
+from asrkit.transducer.checks import check_lattice_input, check_ranges
 from asrkit.transducer.rules import Rules
 from asrkit.transducer.tiled.cells import BandCells, Cells, FullCells
 from asrkit.transducer.tiled.tiles import Budget, TiledLoss, TileGradients
@@ -164,11 +163,13 @@ class _ProjectedLoss(torch.autograd.Function):
         counted = losses.isfinite() & (ctx.scale != 0)
         # Utterances without a path have gradient 0 whatever comes from above.
         common = torch.where(counted, upstream, -torch.inf).max().nan_to_num(neginf=0.0)
+        same = ((upstream == common) | ~counted).all()
+        equal, factor = torch.stack([same.to(common.dtype), common]).tolist()
         # Handed on, not copied; a second backward pass finds none.
         gradients, ctx.gradients = ctx.gradients, None
-        if gradients and bool((upstream == common)[counted].all()):
-            if common != 1.0:
-                gradients = [g.mul_(common) for g in gradients]
+        if gradients and equal:
+            if factor != 1.0:
+                gradients = [g.mul_(factor) for g in gradients]
             return *gradients, None
         summed = _zeros(inputs)
         with torch.autocast(upstream.device.type, enabled=False):

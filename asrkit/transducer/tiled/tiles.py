@@ -61,6 +61,8 @@ class Budget:
 
 def tile_cells(enc_proj: Tensor, weight: Tensor) -> int:
     """Choose the cells of a tile: what fits a CPU's cache, much more on a GPU."""
+    # A tile holds V logits, J hidden values and J gradients of each cell. On a CPU the
+    # second product should find them in the cache; a GPU wants large products.
     limit = 128 * 2**20 if enc_proj.is_cuda else 4 * 2**20  # bytes
     V, J = weight.shape
     size = torch.promote_types(enc_proj.dtype, torch.float32).itemsize
@@ -214,6 +216,8 @@ class TiledLoss:
             gradients: Where it is added.
         """
         hidden = self.hidden(pieces)
+        # Twice the output's product in place of O(cells V) memory: four products of
+        # this size a cell where keeping logits takes three.
         if logits is None:
             logits = self.logits(hidden, keep=False)
         gradient = logit_gradient(
@@ -224,6 +228,7 @@ class TiledLoss:
         gradients.bias.add_(gradient.sum(dim=0))
         d_hidden = self.memory("d_hidden", *hidden.shape)
         torch.mm(gradient, self.weight, out=d_hidden)
+        # d tanh(x) = 1 - tanh(x)^2: the hidden values are enough, their inputs gone.
         torch.ops.aten.tanh_backward.grad_input(d_hidden, hidden, grad_input=d_hidden)
         self.spread(pieces, d_hidden, gradients)
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from asrkit.data.corpora.scan import LeftOut
-from asrkit.data.left_out import LeftOutList, read_left_out, write_left_out
+from asrkit.data.left_out import LeftOut, LeftOutList, read_left_out, write_left_out
 from asrkit.utils.errors import InputError
 
 

@@ -73,7 +73,7 @@ def make_trainer(
     return Trainer(
         task,
         AdamWConfig(lr=1e-2).build(task),
-        factor=lambda moment: 1.0 - 0.5 * moment.share,
+        factor=lambda progress: 1.0 - 0.5 * progress.share,
         batches=batches,
         length=Length(num_epochs),
         validate=lambda module: Evaluation({"wer": 50.0}),
@@ -81,7 +81,7 @@ def make_trainer(
         summarize=lambda sums: {"seconds": sums["wall_seconds"]},
         headline=[],
         description={"config": {}, "tokenizer": {}, "versions": {}},
-        announce=lambda moment: None,
+        announce=lambda progress: None,
         folder=folder,
         world=world,
         config=TrainerConfig(**config),

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from asrkit.data.attached.alignments import AttachAlignments
+from asrkit.data.attached.nbest_lists import AttachNBest
 from asrkit.data.attached.rows import read_rows, shard_path, write_rows
 from asrkit.data.batches.batch import Batch
 from asrkit.utils.errors import InputError
@@ -61,7 +62,7 @@ def test_a_missing_or_damaged_shard_is_named(folder, tmp_path):
 
 
 def test_batches_get_the_label_of_every_frame(folder):
-    attach = AttachAlignments(folder, lambda batch: batch.signal_lens)
+    attach = AttachAlignments(folder, lambda batch: batch.signal_lens, 5)
     assert "a" in attach
     assert "ü" not in attach  # no path
     batch = attach(batch_of(["b", "a"]))
@@ -72,6 +73,18 @@ def test_batches_get_the_label_of_every_frame(folder):
 
 
 def test_an_utterance_of_another_length_is_named(folder):
-    attach = AttachAlignments(folder, lambda batch: batch.signal_lens + 1)
+    attach = AttachAlignments(folder, lambda batch: batch.signal_lens + 1, 5)
     with pytest.raises(InputError, match="a has 6 encoder frames, but 5 in"):
         attach(dataclasses.replace(batch_of(["a"])))
+
+
+def test_labels_of_another_tokenizer_are_named(folder, tmp_path):
+    attach = AttachAlignments(folder, lambda batch: batch.signal_lens, 4)
+    with pytest.raises(InputError, match="holds token 4, but this run's tokenizer"):
+        attach(batch_of(["a"]))
+    row = {"id": "a", "tokens": [[1], [6]], "lm_scores": [0.0, 0.0], "risks": [0, 1]}
+    lists = tmp_path / "nbest"
+    write_rows(shard_path(lists, 0, 1), [row])
+    assert AttachNBest(lists, 7)(batch_of(["a"])).nbest is not None
+    with pytest.raises(InputError, match="holds token 6, but this run's tokenizer"):
+        AttachNBest(lists, 6)(batch_of(["a"]))

@@ -13,7 +13,8 @@ from asrkit.data.corpora.manifests import (
     write_manifests,
     write_part,
 )
-from asrkit.data.corpora.scan import LeftOut, Utterance, scan
+from asrkit.data.corpora.scan import Utterance, scan
+from asrkit.data.left_out import LeftOut
 from asrkit.utils.errors import InputError
 
 

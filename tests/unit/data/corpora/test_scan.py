@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from asrkit.data.corpora import scan as data_scan
-from asrkit.data.corpora.scan import LeftOut, Utterance, scan
+from asrkit.data.corpora.scan import Utterance, scan
+from asrkit.data.left_out import LeftOut
 
 RATE = 16000
 

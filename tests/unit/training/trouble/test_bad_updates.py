@@ -47,7 +47,7 @@ def test_a_bad_update_is_as_if_its_batch_were_not_there(tmp_path, caplog):
     )  # there are three, but not in a row
     clean = make_trainer(tmp_path / "b", task=plain_task(), batches=without(bad))
     # The rate follows the epochs that are done, which are one batch behind there.
-    spoiled.factor = clean.factor = lambda moment: 1.0
+    spoiled.factor = clean.factor = lambda progress: 1.0
     spoiled.run()
     clean.run()
     assert torch.equal(weights(spoiled), weights(clean))
@@ -108,7 +108,7 @@ def test_too_many_in_a_row_go_back_with_a_lower_rate(tmp_path, caplog):
         tmp_path / "a", batches=bad_once, bad_updates_in_a_row=4,
         roll_back_lr_factor=0.1,
     )  # fmt: skip
-    trainer.factor = lambda moment: 1.0
+    trainer.factor = lambda progress: 1.0
     torch.manual_seed(0)
     trainer.run()
     assert opened == [None, {"batches": 2 * PER_EPOCH}]  # the last epoch's checkpoint
@@ -117,7 +117,7 @@ def test_too_many_in_a_row_go_back_with_a_lower_rate(tmp_path, caplog):
     assert "going back to" in caplog.text
     assert "learning rate times 0.1" in caplog.text
     other = make_trainer(tmp_path / "b")
-    other.factor = lambda moment: 1.0 if moment.update < 2 * PER_EPOCH else 0.1
+    other.factor = lambda progress: 1.0 if progress.update < 2 * PER_EPOCH else 0.1
     torch.manual_seed(0)
     other.run()
     torch.testing.assert_close(weights(trainer), weights(other))
@@ -185,7 +185,7 @@ def test_a_dump_holds_batch_weights_and_activations(tmp_path):
         tmp_path, num_epochs=1, batches=spoil({2, 4}), dump_bad_updates=1
     )
     before = []
-    trainer.announce = lambda moment: before.append(weights(trainer))
+    trainer.announce = lambda progress: before.append(weights(trainer))
     trainer.run()
     (folder,) = (tmp_path / "bad_updates").iterdir()
     assert folder.name == "update-2"
