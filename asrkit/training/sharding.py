@@ -6,17 +6,18 @@ such tensors by the functions here; tensors that are whole pass them unchanged.
 """
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from asrkit.training.distributed import World
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,10 @@ def shard(task: nn.Module, optimizer: torch.optim.Optimizer, world: World) -> bo
     if world.size == 1:
         logger.info("trainer.shard_model: there is one process, so nothing to share")
         return False
+    # A second of imports, for whoever shares only.
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
     state = task.state_dict(keep_vars=True)
     world.share(list(state.values()))
     names = {id(p): name for name, p in task.named_parameters()}
@@ -64,18 +69,27 @@ def layers(task: nn.Module) -> list[nn.Module]:
 
 def is_sharded(module: nn.Module) -> bool:
     """Say whether a module's weights are shared out over processes."""
-    return isinstance(module, FSDPModule)
+    fsdp = sys.modules.get("torch.distributed.fsdp")
+    return fsdp is not None and isinstance(module, fsdp.FSDPModule)
+
+
+def is_part(tensor: object) -> TypeGuard["DTensor"]:
+    """Say whether a tensor is shared out; there is none before `shard` has imported."""
+    package = sys.modules.get("torch.distributed.tensor")
+    return package is not None and isinstance(tensor, package.DTensor)
 
 
 def local(tensor: Tensor) -> Tensor:
     """Return what this process has of a tensor, in the same memory."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    return tensor.to_local() if is_part(tensor) else tensor
 
 
 def part_of(tensor: Tensor, like: Tensor) -> Tensor:
     """Share out a tensor, the same on all processes, as another one is."""
-    if not isinstance(like, DTensor):
+    if not is_part(like):
         return tensor
+    from torch.distributed.tensor import distribute_tensor
+
     return distribute_tensor(
         tensor, like.device_mesh, like.placements, src_data_rank=None
     )
@@ -88,9 +102,9 @@ def whole(part: Tensor, like: Tensor) -> Tensor:
         part: Of this process.
         like: Says how, and which shape the whole has.
     """
-    if not isinstance(like, DTensor):
+    if not is_part(like):
         return part
-    together = DTensor.from_local(
+    together = type(like).from_local(
         part,
         like.device_mesh,
         like.placements,
@@ -108,7 +122,7 @@ def sum_parts(values: Tensor, like: Sequence[Tensor]) -> Tensor:
         values: To sum.
         like: The tensors; if they are whole, so are the values.
     """
-    if like and isinstance(like[0], DTensor):
+    if like and is_part(like[0]):
         dist.all_reduce(values, group=like[0].device_mesh.get_group())
     return values
 
@@ -116,7 +130,7 @@ def sum_parts(values: Tensor, like: Sequence[Tensor]) -> Tensor:
 def norms(tensors: Sequence[Tensor]) -> Tensor:
     """Return the norms of whole tensors, (N,), of which this process may have parts."""
     own = torch.stack(torch._foreach_norm([local(tensor) for tensor in tensors]))
-    if not isinstance(tensors[0], DTensor):
+    if not is_part(tensors[0]):
         return own
     return sum_parts(own.square(), tensors).sqrt()
 
@@ -128,7 +142,7 @@ def whole_state(state: Any) -> Any:
         The same with whole tensors, those in the host's memory; only the first process
         has them, the others have None in their place.
     """
-    if isinstance(state, DTensor):
+    if is_part(state):
         full = state.full_tensor()
         return full.cpu() if dist.get_rank() == 0 else None
     if isinstance(state, Mapping):

@@ -82,6 +82,7 @@ def test_wrong_choice_of_sources(argv, capsys):
 def test_script_ends_with_a_message(tmp_path, monkeypatch, capsys):
     argv = ["--csv", str(tmp_path / "t.csv"), "--part", "x", "--out-dir", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *argv])
+    monkeypatch.syspath_prepend(SCRIPT.parent)
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(SCRIPT), run_name="__main__")
     assert stop.value.code == 2
