@@ -29,6 +29,7 @@ COMMANDS = {
     "tune_decode": ("decoding.tune_decode", "find the scales of a search on dev"),
     "transcribe": ("decoding.transcribe", "audio files to text"),
     "align": ("decoding.align", "find when the words of a text are spoken"),
+    "report": ("recipe.report", "show the results of a run, and where everything is"),
     "score": ("decoding.score", "score decoded text that is on disk"),
 }
 """Name of a command -> its module below asrkit.cli, what it does."""

@@ -83,6 +83,7 @@ def test_a_broken_venv_ends_with_that_line_too(checkout, tmp_path):
 
 def test_every_script_finds_it_first():
     scripts = [*ROOT.glob("scripts/*.py"), *ROOT.glob("scripts/benchmarks/*.py")]
+    scripts += ROOT.glob("recipes/*/*.py")
     assert len(scripts) > 20
     for path in scripts:
         text = path.read_text(encoding="utf-8")

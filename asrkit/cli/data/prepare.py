@@ -17,13 +17,21 @@ def main(argv: list[str] | None = None) -> int:
             parse.error("--part goes with --csv and --jsonl")
         for part in find_parts(args.librispeech):
             prepared = prepare_part(args.librispeech, part, jobs=args.jobs)
-            print(write_part(part, *prepared, args.out_dir))
+            corpus = args.corpus or "librispeech"
+            print(write_part(part, *prepared, args.out_dir, corpus))
         return 0
     if not args.part:
         parse.error("--part is missing: what to call these recordings, e.g. train")
     prepared = prepare_table(args.csv or args.jsonl, jobs=args.jobs)
-    print(write_part(args.part, *prepared, args.out_dir))
+    corpus = args.corpus or _corpus_of(args.out_dir)
+    print(write_part(args.part, *prepared, args.out_dir, corpus))
     return 0
+
+
+def _corpus_of(folder: Path) -> str:
+    """Name a corpus by its folder, data/calls or data/calls/manifests."""
+    path = folder.resolve()
+    return (path.parent if path.name == "manifests" else path).name
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
         "--part",
         metavar="NAME",
         help="what to call a table's recordings: train, dev...",
+    )
+    parser.add_argument(
+        "--corpus",
+        metavar="NAME",
+        help="begins the manifests' names (default: librispeech for --librispeech, "
+        "else the name of the folder)",
     )
     parser.add_argument(
         "--out-dir",
