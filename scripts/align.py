@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Align audio with text: scripts/align.py --exp-dir exp/x --audio FILE --text WORDS."""
 
-from asrkit.cli.decoding.align import main
-from asrkit.cli.main import run
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("align")

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Average checkpoints: scripts/average.py --exp-dir exp/x --last 3."""
 
-from asrkit.cli.main import run
-from asrkit.cli.training.average import main
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("average")

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Store features on disk: scripts/compute_features.py key=value ... ."""
 
-from asrkit.cli.data.compute_features import main
-from asrkit.cli.main import run
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("compute_features")

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Compare the losses' memory: scripts/plan_memory.py key=value ... (as train.py)."""
 
-from asrkit.cli.main import run
-from asrkit.cli.training.plan_memory import main
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("plan_memory")

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import find_asrkit  # noqa: F401
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Make manifests of a user's recordings."""
 
-from asrkit.cli.data.prepare import main
-from asrkit.cli.main import run
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("prepare")

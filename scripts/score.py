@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Score decoded text that is on disk."""
 
-from asrkit.cli.decoding.score import main
-from asrkit.cli.main import run
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("score")

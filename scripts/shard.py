@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Write sets of shards to train on."""
 
-from asrkit.cli.data.shard import main
-from asrkit.cli.main import run
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("shard")

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Make the tokenizer of a configuration: scripts/tokenizer.py key=value ..."""
 
-from asrkit.cli.data.tokenizer import main
-from asrkit.cli.main import run
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("tokenizer")

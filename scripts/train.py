@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Train: scripts/train.py key=value ... (see --help and --cfg job)."""
 
-from asrkit.cli.main import run
-from asrkit.cli.training.train import main
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("train")

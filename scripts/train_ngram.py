@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Train an n-gram language model: ARPA, over the tokens of a tokenizer."""
 
-from asrkit.cli.main import run
-from asrkit.cli.training.train_ngram import main
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("train_ngram")

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Transcribe: scripts/transcribe.py FILE... --exp-dir exp/x."""
 
-from asrkit.cli.decoding.transcribe import main
-from asrkit.cli.main import run
+import find_asrkit
 
 if __name__ == "__main__":
-    run(main)
+    find_asrkit.run("transcribe")

@@ -21,8 +21,8 @@ _TIMEOUT = 120
 
 _INSTALL = "pip install -e ."
 _ON_ITS_OWN = (
-    "recipes/librispeech/run.sh installs asrkit in .venv by itself; "
-    "try that one with .venv/bin/python scripts/doctor.py"
+    "recipes/librispeech/run.sh installs asrkit in .venv by itself, and all scripts "
+    "take that one"
 )
 
 
@@ -84,8 +84,7 @@ class Finding:
 
 def main(argv: list[str] | None = None) -> int:
     """Print versions, devices and what works; 1 if a required part does not."""
-    parser = argparse.ArgumentParser(prog="doctor.py", description=main.__doc__)
-    parser.parse_args(argv)
+    parser().parse_args(argv)
     _print_machine()
     healthy = _OLDEST <= sys.version_info[:2] <= _NEWEST
     if not healthy:
@@ -97,6 +96,11 @@ def main(argv: list[str] | None = None) -> int:
     if not healthy:
         print(f"a required part does not work; {_ON_ITS_OWN}")
     return 0 if healthy else 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    return argparse.ArgumentParser(description=main.__doc__)
 
 
 def try_part(name: str) -> Finding:

@@ -5,6 +5,8 @@ from pathlib import Path
 from asrkit.utils.errors import InputError
 
 AVERAGE = "average.pt"
+DONE = "done"
+"""A finished stage leaves this file in its folder, with what it took and reached."""
 _LM = "lm_"
 
 
@@ -37,6 +39,11 @@ def last_trained(exp_dir: Path) -> str:
     if not found:
         raise InputError(f"no stage has trained in {exp_dir}; scripts/train.py does")
     return max(found, key=lambda path: path.stat().st_mtime).parts[-3]
+
+
+def is_done(exp_dir: Path, name: str) -> bool:
+    """Say whether a stage has ended."""
+    return (exp_dir / name / DONE).is_file()
 
 
 def lm_folder(exp_dir: Path, name: str) -> Path:

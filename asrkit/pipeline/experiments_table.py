@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from asrkit.pipeline.stages.results import is_done
+from asrkit.pipeline.experiment import is_done
 from asrkit.utils.errors import InputError
 
 _LOGS = "log/train-*-0.log"

@@ -20,11 +20,11 @@ from asrkit.data.text.batches import (
 from asrkit.data.text.store import TextStore, open_text, store_text
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.recognizer import describe
-from asrkit.pipeline.experiment import lm_folder
+from asrkit.pipeline.experiment import is_done, lm_folder
 from asrkit.pipeline.lm_config import LmConfig
 from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
 from asrkit.pipeline.stages.preparation import ensure_tokenizer
-from asrkit.pipeline.stages.results import is_done, run_to_end
+from asrkit.pipeline.stages.results import run_to_end
 from asrkit.pipeline.stages.train import describe_run
 from asrkit.pipeline.tasks.lm_task import LmTask, LmValidation, summarize
 from asrkit.text.tokenizer import Tokenizer

@@ -10,6 +10,7 @@ from lhotse import CutSet
 
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import choose_search, last_loss
+from asrkit.pipeline.experiment import is_done
 from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.memory.auto import decide_max_duration
 from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
@@ -23,7 +24,6 @@ from asrkit.pipeline.stages.preparation import (
     select_cuts,
     train_parts,
 )
-from asrkit.pipeline.stages.results import is_done
 from asrkit.pipeline.stages.stage_run import Corpus, StageRun
 from asrkit.pipeline.stages.train import build_task, check_data, run_train
 from asrkit.text.tokenizer import Tokenizer

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import find_asrkit  # noqa: F401
 from lhotse import CutSet
 from lhotse.supervision import AlignmentItem
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+import find_asrkit  # noqa: F401
 import torch
 from torch import Tensor, nn
 

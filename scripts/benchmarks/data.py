@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import find_asrkit  # noqa: F401
 import torch
 
 from asrkit.cli.main import run

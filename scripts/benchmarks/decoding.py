@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import find_asrkit  # noqa: F401
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf

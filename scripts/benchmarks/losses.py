@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import find_asrkit  # noqa: F401
 import torch
 from torch import Tensor
 

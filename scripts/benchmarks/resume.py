@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import find_asrkit  # noqa: F401
 from lhotse import CutSet
 
 from asrkit.cli.main import run

@@ -169,6 +169,7 @@ def test_a_mistake_gets_one_clear_message(manifests, tmp_path, arguments, messag
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert "Error executing job" not in done.stderr  # Hydra's
 
 
 @pytest.mark.slow

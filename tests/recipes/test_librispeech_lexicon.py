@@ -1,18 +1,12 @@
-"""recipes/librispeech/lexicon.py on manifests of a word."""
-
-import importlib.util
-from pathlib import Path
+"""The lexicon of tokenizer=phone, on manifests of a word."""
 
 import pytest
 from lhotse import CutSet, MonoCut, SupervisionSegment
 
-from asrkit.data.corpora import download
 from asrkit.data.corpora.manifests import write_manifests
+from tests.recipes.recipes import load
 
-SCRIPT = Path(__file__).parents[2] / "recipes" / "librispeech" / "lexicon.py"
-spec = importlib.util.spec_from_file_location("librispeech_lexicon", SCRIPT)
-lexicon = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(lexicon)
+prepare = load("librispeech")
 
 
 @pytest.fixture
@@ -33,12 +27,13 @@ def run(tmp_path, capsys):
         )
         for part, word in words.items()
     }
-    write_manifests(cuts, {}, tmp_path / "manifests")
 
     def run(corpus):
-        argv = ["--corpus", corpus, "--manifests", str(tmp_path / "manifests")]
-        assert lexicon.main(argv) == 0
-        return capsys.readouterr().out, tmp_path / "lexicon.txt"
+        folder = tmp_path / corpus.split("/")[-1]
+        write_manifests(cuts, {}, folder / "manifests")
+        argv = ["--corpus", corpus, "--data-dir", str(tmp_path), "--lexicon"]
+        assert prepare.main(argv) == 0
+        return capsys.readouterr().out, folder / "lexicon.txt"
 
     return run
 
@@ -59,7 +54,7 @@ def test_of_librispeech(run, monkeypatch):
         assert url.endswith("/11/librispeech-lexicon.txt")
         target.write_text("HELLO\tHH AH0 L OW1\nAS  AE1 Z\n")
 
-    monkeypatch.setattr(download, "download", fake_download)
+    monkeypatch.setattr(prepare, "download", fake_download)
     printed, made = run("mini")
     assert "1 words: 1 from " in printed
     assert made.read_text() == "HELLO HH AH L OW\nAS AE Z\n"

@@ -1,20 +1,24 @@
 """recipes/librispeech/prepare.py on a corpus of a few files."""
 
-import importlib.util
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from lhotse import CutSet
+from lhotse.testing.dummies import dummy_cut, dummy_supervision
 
-from asrkit.data.corpora.manifests import list_parts, load_cuts, manifest_path
+from asrkit.data.corpora import librispeech
+from asrkit.data.corpora.manifests import (
+    list_parts,
+    load_cuts,
+    manifest_path,
+    write_manifests,
+)
 from asrkit.utils.errors import InputError
+from tests.recipes.recipes import load
 
-SCRIPT = Path(__file__).parents[2] / "recipes" / "librispeech" / "prepare.py"
-spec = importlib.util.spec_from_file_location("librispeech_prepare", SCRIPT)
-prepare = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(prepare)
+prepare = load("librispeech")
 
 
 def record(corpus, part, id="1-2-0000", length=1600):
@@ -60,7 +64,7 @@ def test_manifests_of_a_folder(run, tmp_path):
 
 def test_second_run_does_nothing(run, monkeypatch):
     run()
-    monkeypatch.delattr(prepare, "prepare_part")
+    monkeypatch.setattr(librispeech, "_read_chapter", None)
     assert "stage 1: already done" in run()
 
 
@@ -128,21 +132,62 @@ def test_missing_folder(tmp_path):
 def test_named_corpora(corpus, tmp_path, monkeypatch, capsys):
     """The recipe finds what download and synthesis leave."""
 
-    def make(*args, jobs=None):
-        folder = args[-1] if corpus == "demo" else args[-1] / "LibriSpeech"
+    def make(folder, **_):
         for part in ("train", "dev", "test"):
             record(folder, part)
 
     monkeypatch.setattr(prepare, "synthesize", make)
-    monkeypatch.setattr(prepare, "download_corpus", make)
+    monkeypatch.setattr(
+        prepare, "download_archive", lambda _, to, md5: make(to / "LibriSpeech")
+    )
     prepare.main(["--corpus", corpus, "--data-dir", str(tmp_path)])
     (cut,) = load_cuts(tmp_path / corpus / "manifests", "dev")
     assert cut.recording.sources[0].source.startswith(str(tmp_path / corpus / "corpus"))
     assert "stage 1: manifests in" in capsys.readouterr().out
 
 
+def test_every_part_has_a_checksum_and_a_use(tmp_path, monkeypatch):
+    asked = {}
+
+    def note(url, to, *, md5):
+        asked[url.removeprefix(prepare.OPENSLR)] = md5
+
+    monkeypatch.setattr(prepare, "download_archive", note)
+    for name in ("mini", "100", "960"):
+        prepare.RECIPE.corpora[name].fetch(tmp_path, None)
+    assert asked.keys() == {
+        f"/{resource}/{part}.tar.gz" for part, (resource, _) in prepare.PARTS.items()
+    }
+    assert all(len(bytes.fromhex(md5)) == 16 for md5 in asked.values())
+
+
 def test_text_for_language_models_only_when_asked_for(run, tmp_path, monkeypatch):
-    text = tmp_path / "data" / "mine" / "text.gz"
-    monkeypatch.setattr(prepare, "download_lm_text", lambda folder: folder / "text.gz")
+    def fake_download(url, target, *, md5):
+        assert url.endswith("/11/librispeech-lm-norm.txt.gz")
+        assert len(bytes.fromhex(md5)) == 16
+        target.write_text("")
+
+    monkeypatch.setattr(prepare, "download", fake_download)
+    text = tmp_path / "data" / "mine" / "librispeech-lm-norm.txt.gz"
     assert str(text) not in run()
     assert str(text) in run("--lm-text", "--stop-stage", "0")
+
+
+@pytest.mark.parametrize(
+    ("corpus", "train", "test"),
+    [
+        ("mini", "train-clean-5", "dev-clean-2"),
+        ("100", "train-clean-100", "test-clean"),
+    ],
+)
+def test_parts_of_librispeech(corpus, train, test, tmp_path, capsys):
+    cut = dummy_cut(0, duration=10.0, supervisions=[dummy_supervision(0)])
+    folder = tmp_path / corpus / "manifests"
+    write_manifests({train: CutSet.from_cuts([cut])}, {}, folder)
+    options = ["--corpus", corpus, "--data-dir", str(tmp_path), "--settings"]
+    assert prepare.main(options) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "experiment=tiny"
+    assert f"data.train=[{train}]" in lines
+    assert lines[4].startswith(f"data.test=[{test}")
+    assert lines[-1] == f"exp_dir=exp/{corpus}"

@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
+from asrkit.cli.compose import run_with_config
 from asrkit.cli.logs import start_logging
-from asrkit.cli.training.train import run_with_config
 from asrkit.data.batches.stored_features import store_features
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.stages.preparation import feature_manifests

@@ -25,10 +25,10 @@ _TONE = re.compile("[3-9]$")
 
 def main(argv: list[str] | None = None) -> int:
     """Write a lexicon, say where its words come from, and list what was guessed."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    parse = parser()
+    args = parse.parse_args(argv)
     if args.sets and not args.manifests:
-        parser.error("--sets needs --manifests, the folder they are in")
+        parse.error("--sets needs --manifests, the folder they are in")
     start_logging(None, "make_lexicon")
     texts = read_texts(args.text, args.manifests, args.sets)
     counts = Counter(word for text in texts for word in text.split())
@@ -123,9 +123,9 @@ def _write(path: Path, lines: Sequence[str]) -> None:
     print(f"wrote {path}: {len(lines)} lines")
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="make_lexicon.py",
         description="Write a lexicon for tokenizer=phone, lines 'WORD PHONE PHONE', "
         "that has the words of transcripts or texts and all words of the lexicon that "
         "it is made from.",

@@ -10,25 +10,33 @@ from asrkit.data.corpora.table import prepare_table
 
 def main(argv: list[str] | None = None) -> int:
     """Write manifests and say what is in them."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    parse = parser()
+    args = parse.parse_args(argv)
     if args.librispeech:
         if args.part:
-            parser.error("--part goes with --csv and --jsonl")
+            parse.error("--part goes with --csv and --jsonl")
         for part in find_parts(args.librispeech):
             prepared = prepare_part(args.librispeech, part, jobs=args.jobs)
-            print(write_part(part, *prepared, args.out_dir))
+            corpus = args.corpus or "librispeech"
+            print(write_part(part, *prepared, args.out_dir, corpus))
         return 0
     if not args.part:
-        parser.error("--part is missing: what to call these recordings, e.g. train")
+        parse.error("--part is missing: what to call these recordings, e.g. train")
     prepared = prepare_table(args.csv or args.jsonl, jobs=args.jobs)
-    print(write_part(args.part, *prepared, args.out_dir))
+    corpus = args.corpus or _corpus_of(args.out_dir)
+    print(write_part(args.part, *prepared, args.out_dir, corpus))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _corpus_of(folder: Path) -> str:
+    """Name a corpus by its folder, data/calls or data/calls/manifests."""
+    path = folder.resolve()
+    return (path.parent if path.name == "manifests" else path).name
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="prepare.py",
         description="Read recordings once and write manifests to train on. What cannot "
         "be trained on is left out and listed.",
         epilog="A table has the columns audio,text and, where wanted, speaker, start "
@@ -45,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         "--part",
         metavar="NAME",
         help="what to call a table's recordings: train, dev...",
+    )
+    parser.add_argument(
+        "--corpus",
+        metavar="NAME",
+        help="begins the manifests' names (default: librispeech for --librispeech, "
+        "else the name of the folder)",
     )
     parser.add_argument(
         "--out-dir",

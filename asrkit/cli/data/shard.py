@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 def main(argv: list[str] | None = None) -> int:
     """Write the sets and say how to train on them."""
-    parse = _parser()
+    parse = parser()
     args = parse.parse_args(argv)
     start_logging(None, "shard")
     if args.index:
@@ -39,9 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
     parse = argparse.ArgumentParser(
-        prog="shard.py",
         description="Write utterances and their audio as shards (Lhotse Shar): a few "
         "large files that training reads from a disk or a URL. The same command "
         "again goes on where it was broken off.",

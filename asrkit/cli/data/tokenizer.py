@@ -1,7 +1,7 @@
 """`scripts/tokenizer.py key=value ...`: stage 3 of a recipe."""
 
+from asrkit.cli.compose import run_with_config
 from asrkit.cli.logs import start_logging
-from asrkit.cli.training.train import run_with_config
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.stages.preparation import ensure_tokenizer, lang_dir
 from asrkit.training.distributed import World, choose_device

@@ -108,28 +108,28 @@ def _note(args: argparse.Namespace) -> str:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    args = parser.parse_args(argv)
+    parse = parser()
+    args = parse.parse_args(argv)
     if bool(args.files) == bool(args.hyp):
-        parser.error("give either files with both sides or --ref and --hyp")
+        parse.error("give either files with both sides or --ref and --hyp")
     if bool(args.ref) != bool(args.hyp):
-        parser.error("--ref and --hyp go together")
+        parse.error("--ref and --hyp go together")
     if args.hyp is not None:
         args.files = [args.hyp]
     if args.compare and len(args.compare) != len(args.files):
-        parser.error(
+        parse.error(
             f"--compare needs a file for each of the {len(args.files)} before it"
         )
     for files in args.files, args.compare:
         names = [_set_name(path) for path in files]
         if args.out_dir is not None and len(set(names)) < len(names):
-            parser.error("--out-dir: two files are of one set; score them one by one")
+            parse.error("--out-dir: two files are of one set; score them one by one")
     return args
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="score.py",
         description="Score decoded text: WER, CER, the 95 % confidence interval of the "
         "WER and, on request, every error and a comparison of two systems. Lines are "
         "named [SET-FOLDER]. Reads recogs (asrkit, icefall), trn (sclite), JSONL (also "

@@ -28,7 +28,7 @@ _SIGNS = {"lm": 1.0, "ilm": -1.0, "lodr": -1.0}
 
 def main(argv: list[str] | None = None) -> int:
     """Tune; return the exit status."""
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     start_logging(args.exp_dir / "log" if args.exp_dir.is_dir() else None, "tune")
     search = [f"decode={args.method}", f"decode.beam={args.beam}"]
     recognizer = load_recognizer(
@@ -140,7 +140,8 @@ def _lowest(pairs: Iterable[tuple[float, float]]) -> dict[float, float]:
     return lowest
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
     text = (
         "Finds blank penalty and scales of language models on dev: decodes once into "
         "n-best lists, scores every hypothesis in every way, and tries all "

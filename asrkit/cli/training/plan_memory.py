@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
+from asrkit.cli.compose import run_with_config
 from asrkit.cli.logs import start_logging
-from asrkit.cli.training.train import run_with_config
 from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.for_stage import for_stage

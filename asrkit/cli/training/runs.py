@@ -15,7 +15,7 @@ _HEADER = (
 
 def main(argv: list[str] | None = None) -> int:
     """Print the table."""
-    args = _parser().parse_args(argv)
+    args = parser().parse_args(argv)
     rows = [_HEADER, *map(_row, list_experiments(args.folder))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -43,9 +43,9 @@ def _row(experiment: Experiment) -> tuple[str, ...]:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
     parse = argparse.ArgumentParser(
-        prog="runs.py",
         description="List experiments, the newest last: state (training, interrupted, "
         "done, failed), stage, update, best WER on dev, WER on the decoded sets, and "
         "the time that the stage still takes. What was interrupted goes on with the "

@@ -2,29 +2,24 @@
 
 import dataclasses
 import logging
-import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
-from asrkit.cli.hydra_errors import explain
-from asrkit.cli.logs import MaskedStream, note_failure, start_logging
-from asrkit.config import register
+from asrkit.cli.compose import CONF_DIR, run_with_config
+from asrkit.cli.logs import note_failure, start_logging
 from asrkit.pipeline.config import Config
+from asrkit.pipeline.experiment import is_done
 from asrkit.pipeline.runner import run_pipeline, shown
 from asrkit.pipeline.snapshot import differences
-from asrkit.pipeline.stages.results import is_done
 from asrkit.training.distributed import join_world
-from asrkit.utils.errors import InputError
-
-CONF_DIR = Path(__file__).resolve().parents[3] / "conf"
 
 logger = logging.getLogger(__name__)
 
@@ -32,45 +27,6 @@ logger = logging.getLogger(__name__)
 def main() -> int:
     """Train what sys.argv composes; return the exit status."""
     return run_with_config(train)
-
-
-def run_with_config(command: Callable[[Config], None]) -> int:
-    """Compose the configuration from sys.argv and call `command` with it.
-
-    Raises:
-        InputError: A key, a value or a component is wrong.
-    """
-    import hydra
-
-    def call(cfg: DictConfig) -> None:
-        try:
-            config = OmegaConf.to_object(cfg)
-        except ValueError as error:  # a config class's own check
-            raise InputError(explain(error) or str(error)) from error
-        assert isinstance(config, Config)
-        command(config)
-
-    register()
-    # Hydra hands its errors on instead of printing them: ours say more.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    entry = hydra.main(
-        version_base="1.3", config_path=str(CONF_DIR), config_name="config"
-    )(call)
-    try:
-        # Of a command that fails, Hydra prints all overrides.
-        with redirect_stderr(MaskedStream(sys.stderr)):
-            entry()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(explain(error) or str(error)) from error
-    except AssertionError as error:
-        if "Unexpected type for root" not in str(error):
-            raise
-        raise InputError(
-            "a key=value goes below a component that is null, as is what a stage takes "
-            "from the run; choose the component first, e.g. "
-            "+schedule@pipeline.stages.viterbi.schedule=constant"
-        ) from error
-    return 0
 
 
 def train(config: Config) -> None:
@@ -97,7 +53,7 @@ def until_interrupted() -> Iterator[None]:
         logger.info(
             "interrupted; everything is saved. To go on, run the same command "
             "again:\n  %s",
-            " ".join(sys.argv),
+            f"{sys.argv[0]} {shlex.join(sys.argv[1:])}",
         )
         raise
     except Exception as error:
@@ -107,9 +63,8 @@ def until_interrupted() -> Iterator[None]:
 
 def show_changes(plain: dict[str, Any]) -> None:
     """Print what differs from the defaults of conf/."""
-    from hydra import compose
-
-    defaults = shown(OmegaConf.to_object(compose(config_name="config")))
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        defaults = shown(OmegaConf.to_object(compose("config")))
     changed = differences({**defaults, "lm": plain["lm"]}, plain)
     # Stages share the length of the run; once is enough to read.
     taken = {key for key in changed if ".".join(key.split(".")[3:]) in changed}

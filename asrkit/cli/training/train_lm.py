@@ -5,8 +5,9 @@ from pathlib import Path
 
 import yaml
 
+from asrkit.cli.compose import run_with_config
 from asrkit.cli.logs import start_logging
-from asrkit.cli.training.train import run_with_config, until_interrupted
+from asrkit.cli.training.train import until_interrupted
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.lm_runner import relevant, run_lm
 from asrkit.pipeline.runner import shown

@@ -25,12 +25,12 @@ _EXAMPLES = 10  # of what the tokenizer or its lexicon lacks
 
 def main(argv: list[str] | None = None) -> int:
     """Train, write the model and say how well it fits."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    parse = parser()
+    args = parse.parse_args(argv)
     if (args.sets or args.dev_sets) and not args.manifests:
-        parser.error("--sets and --dev-sets need --manifests, the folder they are in")
+        parse.error("--sets and --dev-sets need --manifests, the folder they are in")
     if args.order < 1:
-        parser.error("--order must be at least 1")
+        parse.error("--order must be at least 1")
     start_logging(None, "train_ngram")
     vocabulary = _vocabulary(args.lang_dir, args.words)
     texts = read_texts(args.text, args.manifests, args.sets)
@@ -121,9 +121,9 @@ def _tokenize(
     return sentences
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="train_ngram.py",
         description="Train an n-gram language model over the tokens of a tokenizer, or "
         "over the words of its lexicon, with modified Kneser-Ney smoothing, and write "
         "it in ARPA format.",

@@ -11,7 +11,12 @@ from lhotse.cut import MonoCut
 from asrkit.data.batches.batch import lengths, pad
 from asrkit.data.batches.plan import plan_once
 from asrkit.data.batches.signal import read
-from asrkit.data.corpora.manifests import load_cuts, manifest_path, write_manifests
+from asrkit.data.corpora.manifests import (
+    corpus_name,
+    load_cuts,
+    manifest_path,
+    write_manifests,
+)
 from asrkit.data.features.fbank import FRAME_SHIFT, Fbank
 from asrkit.data.progress import track
 
@@ -52,7 +57,8 @@ def store_features(
         for planned in plan_once(copies, max_duration=max_duration):
             stored += _store_batch(planned.cuts, features, writer, device)
             advance(len(planned.cuts))
-    write_manifests({part: CutSet.from_cuts(stored)}, {}, folder)
+    made = {part: CutSet.from_cuts(stored)}
+    write_manifests(made, {}, folder, corpus_name(source))
 
 
 def is_stored(source: Path, part: str, folder: Path) -> bool:

@@ -16,34 +16,6 @@ from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-OPENSLR = "https://www.openslr.org/resources"
-# Part of LibriSpeech (12) or Mini LibriSpeech (31): resource, MD5 of the archive.
-PARTS = {
-    "dev-clean": (12, "42e2234ba48799c1f50f24a7926300a1"),
-    "dev-other": (12, "c8d0bcc9cca99d4f8b62fcc847357931"),
-    "test-clean": (12, "32fa31d27d2e1cad72775fee3f4849a9"),
-    "test-other": (12, "fb5a50374b501bb3bac4815ee91d3135"),
-    "train-clean-100": (12, "2a93770f6d5c6c964bc36631d331a522"),
-    "train-clean-360": (12, "c0e676e450a7ff2f54aeade5171606fa"),
-    "train-other-500": (12, "d1a0fd59409feb2c614ce4d30c387708"),
-    "dev-clean-2": (31, "6d7ab67ac6a1d2c993d050e16d61080d"),
-    "train-clean-5": (31, "5df7d4e78065366204ca6845bb08f490"),
-}
-_EVALUATION = ["dev-clean", "dev-other", "test-clean", "test-other"]
-CORPORA = {
-    # Mini LibriSpeech has no test part of its own.
-    "mini": ["train-clean-5", "dev-clean-2"],
-    "100": ["train-clean-100", *_EVALUATION],
-    "960": ["train-clean-100", "train-clean-360", "train-other-500", *_EVALUATION],
-}
-"""Corpora that can be downloaded, and their parts."""
-
-LM_TEXT = "librispeech-lm-norm.txt.gz"
-"""Text of 14,500 books for language models, 800M words, 1.5 GB."""
-_LM_TEXT_SOURCE = (11, "c83c64c726a1aedfe65f80aa311de402")
-LEXICON = "librispeech-lexicon.txt"
-"""Pronunciations of 200,000 words, ARPAbet with stress, 5.6 MB."""
-
 _RETRIES = 3
 _PAUSE = 2.0
 """Seconds before the first retry; more before later ones."""
@@ -52,49 +24,22 @@ _TIMEOUT = 60.0
 _CHUNK = 1 << 20
 
 
-def download_corpus(name: str, folder: Path) -> Path:
-    """Download and unpack a corpus; what is there already is not fetched again.
+def download_archive(url: str, folder: Path, *, md5: str | None) -> None:
+    """Download a tar archive and unpack it; what is there already is not fetched again.
 
     Args:
-        name: One of `CORPORA`.
-        folder: Where to put the archives and, below it, the corpus.
+        url: Where from.
+        folder: Where to put the archive, and what is in it.
+        md5: Checksum to expect, in hexadecimal; None: not checked.
 
-    Returns:
-        The folder that holds the parts.
+    Raises:
+        InputError: See `download` and `extract`.
     """
-    for part in CORPORA[name]:
-        resource, md5 = PARTS[part]
-        archive = folder / f"{part}.tar.gz"
-        # An unpacked archive may be deleted to save space.
-        if not is_extracted(archive, folder):
-            url = f"{OPENSLR}/{resource}/{archive.name}"
-            download(url, archive, md5=md5)
-            extract(archive, folder)
-    return folder / "LibriSpeech"
-
-
-def download_lm_text(folder: Path) -> Path:
-    """Download LibriSpeech's text for language models, and return it as it is, packed.
-
-    Args:
-        folder: Where to put it.
-    """
-    resource, md5 = _LM_TEXT_SOURCE
-    target = folder / LM_TEXT
-    download(f"{OPENSLR}/{resource}/{LM_TEXT}", target, md5=md5)
-    return target
-
-
-def download_lexicon(folder: Path) -> Path:
-    """Download LibriSpeech's lexicon, and return it.
-
-    Args:
-        folder: Where to put it.
-    """
-    target = folder / LEXICON
-    # No checksum of it is published.
-    download(f"{OPENSLR}/11/{LEXICON}", target, md5=None)
-    return target
+    archive = folder / PurePosixPath(url).name
+    # An unpacked archive may be deleted to save space.
+    if not is_extracted(archive, folder):
+        download(url, archive, md5=md5)
+        extract(archive, folder)
 
 
 def download(url: str, target: Path, *, md5: str | None) -> None:

@@ -12,12 +12,44 @@ from asrkit.data.left_out import LeftOut, write_left_out
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
-_PREFIX, _SUFFIX = "librispeech_cuts_", ".jsonl.gz"
+_INFIX, _SUFFIX = "_cuts_", ".jsonl.gz"
+_DEFAULT = "librispeech"
 
 
-def manifest_path(folder: Path, part: str) -> Path:
-    """Return where the cuts of a part are."""
-    return folder / f"{_PREFIX}{part}{_SUFFIX}"
+def manifest_path(folder: Path, part: str, corpus: str | None = None) -> Path:
+    """Return where the cuts of a part are: <corpus>_cuts_<part>.jsonl.gz.
+
+    Args:
+        folder: Of manifests.
+        part: What is looked for; its manifest may have any corpus's name.
+        corpus: Begins the name of a manifest that is not there yet; None for what the
+            other parts' begin with.
+
+    Raises:
+        InputError: The part has two manifests.
+    """
+    found = [path for path in _manifests(folder) if _part(path) == part]
+    if len(found) > 1:
+        raise InputError(
+            f"{folder}: {' and '.join(path.name for path in found)} are both of part "
+            f"{part}; delete one of them, or move it into another folder"
+        )
+    corpus = corpus or corpus_name(folder) or _DEFAULT
+    return found[0] if found else folder / f"{corpus}{_INFIX}{part}{_SUFFIX}"
+
+
+def corpus_name(folder: Path) -> str | None:
+    """Return what the names of manifests begin with; None where there are none."""
+    first = next(iter(_manifests(folder)), None)
+    return None if first is None else first.name.partition(_INFIX)[0]
+
+
+def _manifests(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"?*{_INFIX}?*{_SUFFIX}"))
+
+
+def _part(path: Path) -> str:
+    return path.name.partition(_INFIX)[2].removesuffix(_SUFFIX)
 
 
 def left_out_path(folder: Path, part: str) -> Path:
@@ -27,14 +59,14 @@ def left_out_path(folder: Path, part: str) -> Path:
 
 def list_parts(folder: Path) -> list[str]:
     """List the parts that have a manifest."""
-    files = folder.glob(f"{_PREFIX}*{_SUFFIX}")
-    return sorted(f.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for f in files)
+    return sorted({_part(path) for path in _manifests(folder)})
 
 
 def write_manifests(
     cuts_by_part: Mapping[str, CutSet],
     left_out: Mapping[str, Sequence[LeftOut]],
     folder: Path,
+    corpus: str | None = None,
 ) -> None:
     """Write each part's cuts, by id, and the list of what was left out of it.
 
@@ -42,19 +74,30 @@ def write_manifests(
     nothing is left out any more.
     """
     for part, cuts in cuts_by_part.items():
-        _write_cuts(cuts, manifest_path(folder, part))
+        _write_cuts(cuts, manifest_path(folder, part, corpus))
         write_left_out(left_out_path(folder, part), left_out.get(part, ()))
 
 
 def write_part(
-    part: str, cuts: CutSet, left_out: Sequence[LeftOut], folder: Path
+    part: str,
+    cuts: CutSet,
+    left_out: Sequence[LeftOut],
+    folder: Path,
+    corpus: str | None = None,
 ) -> str:
     """Write the manifest of one part and say in a line what is in it.
+
+    Args:
+        part: Its name.
+        cuts: Its utterances.
+        left_out: Those that are not among them.
+        folder: Of the manifests.
+        corpus: Begins the name of the manifest, unless the part has one.
 
     Raises:
         InputError: There is no cut.
     """
-    write_manifests({part: cuts}, {part: left_out}, folder)
+    write_manifests({part: cuts}, {part: left_out}, folder, corpus)
     where = f"{len(left_out)} left out"
     if left_out:
         where += f", listed in {left_out_path(folder, part)}"
@@ -82,7 +125,7 @@ def load_cuts(folder: Path, part: str) -> CutSet:
         parts = ", ".join(list_parts(folder)) or "none"
         raise InputError(
             f"no manifest {path} (parts there: {parts}); "
-            "recipes/librispeech/prepare.py or scripts/prepare.py makes it"
+            "a recipe's prepare.py or scripts/prepare.py makes it"
         )
     return CutSet.from_jsonl_lazy(path)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from asrkit.pipeline.experiment import DONE
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.training.progress.console import format_seconds
 from asrkit.training.progress.tensorboard import peak_memory_gb, reset_peak_memory
@@ -15,19 +16,8 @@ from asrkit.utils.files import atomic_write
 
 logger = logging.getLogger(__name__)
 
-DONE = "done"
 _LABELS = {"seconds": "time", "wer": "best dev wer"}
 """What the log calls some of the facts."""
-
-
-def is_done(exp_dir: Path, name: str) -> bool:
-    """Say whether a stage has ended."""
-    return (exp_dir / name / DONE).is_file()
-
-
-def read_done(exp_dir: Path, name: str) -> dict[str, Any]:
-    """Return what a finished stage left."""
-    return json.loads((exp_dir / name / DONE).read_text(encoding="utf-8"))
 
 
 def write_done(folder: Path, facts: dict[str, Any]) -> None:

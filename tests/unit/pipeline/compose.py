@@ -5,7 +5,7 @@ import functools
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from asrkit.cli.training.train import CONF_DIR
+from asrkit.cli.compose import CONF_DIR
 from asrkit.config import register
 
 

@@ -29,10 +29,25 @@ def test_csv(table, capsys):
     assert main(argv) == 0
     assert capsys.readouterr().out == (
         f"train: 1 utterances, 0.01 h; 1 left out, listed in {out}/left_out_train.tsv; "
-        f"wrote {out}/librispeech_cuts_train.jsonl.gz\n"
+        f"wrote {out}/out_cuts_train.jsonl.gz\n"
     )
     (cut,) = load_cuts(out, "train")
     assert cut.supervisions[0].text == "HELLO"
+
+
+@pytest.mark.parametrize(
+    ("folder", "options", "name"),
+    [
+        ("data/calls/manifests", [], "calls"),
+        ("data/calls", [], "calls"),
+        ("data/calls", ["--corpus", "mine"], "mine"),
+    ],
+)
+def test_manifests_are_called_as_the_corpus(table, folder, options, name):
+    out = table.parent / folder
+    argv = ["--csv", str(table), "--part", "dev", "--out-dir", str(out), *options]
+    assert main(argv) == 0
+    assert (out / f"{name}_cuts_dev.jsonl.gz").is_file()
 
 
 def test_jsonl(table, capsys):
@@ -52,6 +67,7 @@ def test_librispeech(tmp_path, capsys):
         (chapter / "1-2.trans.txt").write_text("1-2-0000 A\n")
     out = tmp_path / "out"
     assert main(["--librispeech", str(tmp_path), "--out-dir", str(out)]) == 0
+    assert (out / "librispeech_cuts_test.jsonl.gz").is_file()
     assert list_parts(out) == ["test", "train"]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["train", "test"]
@@ -82,6 +98,7 @@ def test_wrong_choice_of_sources(argv, capsys):
 def test_script_ends_with_a_message(tmp_path, monkeypatch, capsys):
     argv = ["--csv", str(tmp_path / "t.csv"), "--part", "x", "--out-dir", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *argv])
+    monkeypatch.syspath_prepend(SCRIPT.parent)
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(SCRIPT), run_name="__main__")
     assert stop.value.code == 2

@@ -11,12 +11,8 @@ import pytest
 
 from asrkit.data.corpora import download as module
 from asrkit.data.corpora.download import (
-    CORPORA,
-    PARTS,
     download,
-    download_corpus,
-    download_lexicon,
-    download_lm_text,
+    download_archive,
     extract,
 )
 from asrkit.utils.errors import InputError
@@ -219,25 +215,25 @@ def test_damaged_archive_is_not_marked_as_done(tmp_path, keep):
             extract(path, tmp_path / "out")
 
 
-def test_corpus(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "OPENSLR", server.url)
-    for part in CORPORA["mini"]:
-        member = f"LibriSpeech/{part}/1/2/1-2.trans.txt"
-        path = archive(tmp_path / "x.tar.gz", {member: b"1-2-0000 A\n"})
-        server.files[f"/31/{part}.tar.gz"] = content = path.read_bytes()
-        monkeypatch.setitem(PARTS, part, (31, hashlib.md5(content).hexdigest()))
-    folder = download_corpus("mini", tmp_path / "corpus")
-    assert sorted(p.name for p in folder.iterdir()) == ["dev-clean-2", "train-clean-5"]
+def test_archives(server, tmp_path):
+    digests = {}
+    for part in ("dev", "train"):
+        path = archive(tmp_path / "x.tar.gz", {f"corpus/{part}/a.txt": b"A\n"})
+        server.files[f"/1/{part}.tar.gz"] = content = path.read_bytes()
+        digests[part] = hashlib.md5(content).hexdigest()
+
+    def fetch():
+        for part, md5 in digests.items():
+            url = f"{server.url}/1/{part}.tar.gz"
+            download_archive(url, tmp_path / "to", md5=md5)
+
+    fetch()
+    folder = tmp_path / "to" / "corpus"
+    assert sorted(p.name for p in folder.iterdir()) == ["dev", "train"]
     # What is unpacked is not asked for again, even when its archive is deleted.
-    (tmp_path / "corpus" / "dev-clean-2.tar.gz").unlink()
-    download_corpus("mini", tmp_path / "corpus")
+    (tmp_path / "to" / "dev.tar.gz").unlink()
+    fetch()
     assert len(server.asked) == 2
-
-
-def test_every_part_has_a_checksum_and_a_use():
-    used = {part for parts in CORPORA.values() for part in parts}
-    assert used == set(PARTS)
-    assert all(len(bytes.fromhex(md5)) == 16 for _, md5 in PARTS.values())
 
 
 def test_log_lines(server, tmp_path, caplog, monkeypatch):
@@ -250,22 +246,10 @@ def test_log_lines(server, tmp_path, caplog, monkeypatch):
     assert lines[-1] == "a.bin: 1 of 1 MB, 0 s left"
 
 
-def test_text_for_language_models(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "OPENSLR", server.url)
-    monkeypatch.setattr(module, "_LM_TEXT_SOURCE", (11, MD5))
-    server.break_after = [300_000]
-    target = download_lm_text(tmp_path)
-    assert target.read_bytes() == CONTENT
-    assert server.asked[0][0] == "/11/librispeech-lm-norm.txt.gz"
-    assert len(server.asked) == 2
-    assert download_lm_text(tmp_path) == target
-    assert len(server.asked) == 2
-
-
-def test_lexicon(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "OPENSLR", server.url)
-    server.files["/11/librispeech-lexicon.txt"] = b"A\tAH0\nA\tEY1\n"
-    target = download_lexicon(tmp_path)
-    assert target.read_bytes() == b"A\tAH0\nA\tEY1\n"
-    assert download_lexicon(tmp_path) == target
+def test_a_file_without_checksum(server, tmp_path):
+    server.files["/lexicon.txt"] = b"A\tAH0\nA\tEY1\n"
+    target = tmp_path / "lexicon.txt"
+    for _ in range(2):
+        download(f"{server.url}/lexicon.txt", target, md5=None)
+        assert target.read_bytes() == b"A\tAH0\nA\tEY1\n"
     assert len(server.asked) == 1

@@ -38,6 +38,29 @@ def test_round_trip(cuts, tmp_path):
     assert list(reread) == list(cuts)
 
 
+def test_names_begin_with_the_corpus(cuts, tmp_path):
+    write_manifests({"dev": cuts}, {}, tmp_path, "calls")
+    assert (tmp_path / "calls_cuts_dev.jsonl.gz").is_file()
+    # One that is not there yet is called as the others are, and found as they are.
+    assert manifest_path(tmp_path, "test").name == "calls_cuts_test.jsonl.gz"
+    # A part has one manifest: under the name that it has.
+    write_manifests({"dev": cuts, "test": cuts}, {}, tmp_path, "other")
+    names = sorted(path.name for path in tmp_path.glob("*.gz"))
+    assert names == ["calls_cuts_dev.jsonl.gz", "other_cuts_test.jsonl.gz"]
+    assert list_parts(tmp_path) == ["dev", "test"]
+    assert list(load_cuts(tmp_path, "test")) == list(cuts)
+
+
+def test_two_manifests_of_a_part(cuts, tmp_path):
+    write_manifests({"dev": cuts}, {}, tmp_path)
+    manifest_path(tmp_path, "dev").rename(tmp_path / "calls_cuts_dev.jsonl.gz")
+    write_manifests({"train-dev": cuts}, {}, tmp_path, "librispeech")
+    load_cuts(tmp_path, "dev")
+    (tmp_path / "librispeech_cuts_dev.jsonl.gz").write_bytes(b"")
+    with pytest.raises(InputError, match=r"calls_cuts_dev.*librispeech_cuts_dev.*both"):
+        load_cuts(tmp_path, "dev")
+
+
 def test_same_bytes_whatever_the_order(cuts, tmp_path):
     backwards = CutSet.from_cuts(reversed(list(cuts)))
     write_manifests({"dev": cuts}, {}, tmp_path / "one")

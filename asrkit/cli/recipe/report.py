@@ -1,25 +1,49 @@
-#!/usr/bin/env python3
 """Stage 7 of run.sh: the table of word error rates, and where everything is."""
 
 import argparse
 import json
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from asrkit.utils.errors import InputError
+
 MEASURES = ("wer", "perplexity")
 
 
-def main() -> int:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--exp-dir", type=Path, required=True)
-    exp_dir = parser.parse_args().exp_dir
-    path = exp_dir / "decode" / "results.json"
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parse = argparse.ArgumentParser(
+        description="Shows the stages and the word error rates of a run, and where "
+        "everything is."
+    )
+    parse.add_argument("--exp-dir", type=Path, required=True, help="folder of the run")
+    parse.add_argument(
+        "--called-from",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="print paths for a shell that is there (default: here)",
+    )
+    return parse
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the tables.
+
+    Raises:
+        InputError: Nothing has been decoded.
+    """
+    args = parser().parse_args(argv)
+    path = args.exp_dir / "decode" / "results.json"
     if not path.is_file():
-        sys.stderr.write(f"error: no {path}; run stage 6 first\n")
-        return 2
-    sys.stdout.write(render(stages(exp_dir)) + "\n\n")
+        raise InputError(f"no {path}; run stage 6 first (scripts/decode.py)")
+    # Relative paths are short, and right where the shell is in this folder.
+    here = Path() if args.called_from.resolve() == Path.cwd() else Path.cwd()
+    exp_dir = here / args.exp_dir
+    sys.stdout.write(render(stages(args.exp_dir)) + "\n\n")
     rows = [("set", "method", "WER %", "95 % interval", "errors / words", "RTFx")]
     for one in json.loads(path.read_text(encoding="utf-8")):
         low, high = one["ci95"]
@@ -40,13 +64,28 @@ def main() -> int:
         "in a browser": exp_dir / "decode" / "<method>" / "report.html",
         "data report": exp_dir / "data_report.txt",
         "logs": exp_dir / "log",
-        "curves": f"tensorboard --logdir {exp_dir}",
-        "try it": f"scripts/transcribe.py FILE --exp-dir {exp_dir}",
+        "curves": command(tensorboard(here), "--logdir", exp_dir),
+        "try it": command(here / "scripts/transcribe.py", "FILE", "--exp-dir", exp_dir),
     }
     width = max(map(len, places))
     lines += ["", *(f"{name.ljust(width)}  {where}" for name, where in places.items())]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def command(*words: str | Path) -> str:
+    """Write a command as a shell reads it."""
+    return shlex.join(map(str, words))
+
+
+def tensorboard(here: Path) -> str:
+    """Return what starts TensorBoard in the user's shell."""
+    beside = Path(sys.executable).with_name("tensorboard")
+    if shutil.which("tensorboard") or not beside.is_file():
+        return "tensorboard"
+    if here == Path() and beside.is_relative_to(Path.cwd()):
+        beside = beside.relative_to(Path.cwd())
+    return str(beside)
 
 
 def stages(exp_dir: Path) -> Sequence[tuple[str, ...]]:
@@ -75,7 +114,3 @@ def render(rows: Sequence[tuple[str, ...]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,120 @@
+"""A recipe of another corpus: run.sh and prepare.py of a few lines, and all stages."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import SETTINGS
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = """\
+#!/usr/bin/env bash
+# Tones, high and low:
+#
+#   recipes/tones/run.sh [--stage N]
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/recipe.sh"
+"""
+PREPARE = """\
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from asrkit.cli.main import run
+from asrkit.cli.recipe.prepare import prepare
+from asrkit.cli.recipe.recipe import Corpus, Recipe
+from asrkit.data.corpora.scan import Utterance, scan
+
+
+def fetch(folder, jobs):
+    if folder.exists():
+        return
+    for part in ("train", "test"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        for i in range(8):
+            tone = 0.1 * np.sin(np.arange(16000) * (0.1 if i % 2 else 0.3))
+            soundfile.write(folder / part / f"{part}{i}.wav", tone, 16000)
+
+
+def find_parts(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def prepare_part(folder, part, *, jobs=None):
+    paths = sorted((folder / part).glob("*.wav"))
+    texts = ["HIGH HIGH", "LOW LOW"]
+    return scan(
+        [
+            Utterance(id=p.stem, path=p.resolve(), text=texts[i % 2], speaker="s")
+            for i, p in enumerate(paths)
+        ],
+        name=part,
+        jobs=jobs,
+    )
+
+
+RECIPE = Recipe(
+    name="tones",
+    corpora={"tones": Corpus(fetch=fetch)},
+    find_parts=find_parts,
+    prepare_part=prepare_part,
+)
+
+if __name__ == "__main__":
+    run(lambda: prepare(RECIPE))
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Put the recipe into a copy of the checkout; return what calls its run.sh."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "asrkit", "conf", "scripts", "pyproject.toml"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    recipe = tmp_path / "recipes" / "tones"
+    recipe.mkdir(parents=True)
+    (recipe / "run.sh").write_text(RUN)
+    (recipe / "prepare.py").write_text(PREPARE)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(tmp_path)}
+
+    def run(*arguments):
+        return subprocess.run(
+            ["bash", "run.sh", *arguments],
+            cwd=recipe, env=env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_recipe_of_a_few_lines(run, tmp_path):
+    assert run("--help").stdout == (
+        "Tones, high and low:\n\n  recipes/tones/run.sh [--stage N]\n"
+    )
+    settings = [*SETTINGS, "num_updates=4"]
+    done = run(*settings)
+    assert done.returncode == 0, done.stderr
+    manifests = tmp_path / "data" / "tones" / "manifests"
+    assert (manifests / "tones_cuts_train.jsonl.gz").is_file()
+    (entry,) = json.loads((tmp_path / "exp/tones/decode/results.json").read_text())
+    assert (entry["set"], entry["utterances"]) == ("test", 8)
+    # Called from its own folder, it prints commands that work there.
+    assert f"{tmp_path}/scripts/transcribe.py FILE" in done.stdout
+    again = run(*settings)
+    assert again.returncode == 0, again.stderr
+    assert "stage 1: already done" in again.stdout
+    assert "stage 6: already done" in again.stdout
+    other = run("--corpus", str(tmp_path / "gone"))
+    assert other.returncode != 0
