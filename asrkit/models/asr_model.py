@@ -73,23 +73,17 @@ class AsrModel(nn.Module):
         """Return features (B, T_in, F) with mean 0 and variance 1 in training."""
         return (feats - self.feature_mean) * self.feature_scale
 
-    def encode(
-        self,
-        feats: Tensor,
-        feat_lens: Tensor,
-        augment: Callable[[Tensor, Tensor], Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    def encode(self, feats: Tensor, feat_lens: Tensor) -> tuple[Tensor, Tensor]:
         """Encode features as the extractor gives them.
 
         Args:
             feats: (B, T_in, F).
             feat_lens: (B,), int64.
-            augment: Applied to the normalised features in training.
 
         Returns:
             enc_out (B, T, D) and enc_lens (B,), int64.
         """
-        return self.encoder(self._prepare(feats, feat_lens, augment), feat_lens)
+        return self.encoder(self.normalize(feats), feat_lens)
 
     def encode_layers(
         self,
@@ -97,18 +91,14 @@ class AsrModel(nn.Module):
         feat_lens: Tensor,
         augment: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> tuple[list[Tensor], Tensor]:
-        """Do the same, but return what each of the encoder's blocks gave."""
-        return self.encoder.layers(self._prepare(feats, feat_lens, augment), feat_lens)
+        """Do the same, but return what each of the encoder's blocks gave.
 
-    def _prepare(
-        self,
-        feats: Tensor,
-        feat_lens: Tensor,
-        augment: Callable[[Tensor, Tensor], Tensor] | None,
-    ) -> Tensor:
-        """Normalize and augment features."""
+        `augment` is applied to the normalised features in training.
+        """
         feats = self.normalize(feats)
-        return feats if augment is None else augment(feats, feat_lens)
+        if augment is not None:
+            feats = augment(feats, feat_lens)
+        return self.encoder.layers(feats, feat_lens)
 
     def ctc_log_probs(self, enc_out: Tensor) -> Tensor:
         """Map enc_out (B, T, D) to the CTC head's log-probabilities (B, T, V)."""

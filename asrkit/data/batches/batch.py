@@ -1,7 +1,7 @@
 """A batch of utterances, as it goes from the loader to the model."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,18 @@ class Batch:
     def has_features(self) -> bool:
         """Whether the signal is features already."""
         return self.signal.ndim == 3
+
+    def features(
+        self, compute: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
+        """Return features (B, T_in, F) and their lengths (B,).
+
+        Args:
+            compute: Makes them of audio (B, S) and its lengths, where none are stored.
+        """
+        if self.has_features:
+            return self.signal, self.signal_lens
+        return compute(self.signal, self.signal_lens)
 
     def to(self, device: torch.device) -> "Batch":
         """Move the tensors; pinned memory goes over without waiting."""

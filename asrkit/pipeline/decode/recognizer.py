@@ -68,11 +68,7 @@ class Recognizer:
     @torch.inference_mode()
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return enc_out (B, T, D) and enc_lens (B,) of a batch."""
-        batch = batch.to(self.device)
-        feats, feat_lens = batch.signal, batch.signal_lens
-        if not batch.has_features:
-            feats, feat_lens = self.features(feats, feat_lens)
-        return self.model.encode(feats, feat_lens)
+        return self.model.encode(*batch.to(self.device).features(self.features))
 
     def texts(self, found: Iterable[NBest]) -> list[str]:
         """Write the best hypotheses as text."""

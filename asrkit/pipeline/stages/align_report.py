@@ -130,9 +130,7 @@ def _picture(run: StageRun, recognizer: Recognizer, row: Row, cut: Cut) -> Tenso
         run.config.features.sampling_rate,
         stored_features=run.config.data.stored_features,
     ).to(recognizer.device)
-    feats = batch.signal
-    if not batch.has_features:
-        feats, _ = recognizer.features(batch.signal, batch.signal_lens)
+    feats, _ = batch.features(recognizer.features)
     pieces = [recognizer.tokenizer.tokens[token] for token in row["tokens"]]
     return draw_emissions(
         feats[0],

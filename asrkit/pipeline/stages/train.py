@@ -211,7 +211,7 @@ def set_feature_statistics(task: AsrTask, run: StageRun) -> None:
     left_out = LeftOutList(max_share=1.0)  # training lists them anew
     for batch in read_once(run.config, planned, run.tokenizer, left_out):
         batch = batch.to(device)
-        feats, lens = task.compute_features(batch)
+        feats, lens = batch.features(task.features)
         frames = feats[torch.arange(feats.shape[1], device=device) < lens[:, None]]
         count += len(frames)
         total = total + frames.double().sum(dim=0)

@@ -53,19 +53,19 @@ class AsrTask(nn.Module):
 
     def encode(self, batch: Batch) -> Encoded:
         """Run the encoder over a batch: whole, or cut into pieces in training."""
-        feats, feat_lens = self.compute_features(batch)
-        if not self.training:
-            return self._encode(feats, feat_lens, batch)
-        if self.chunker is not None:
+        feats, feat_lens = batch.features(self.features)
+        if self.training and self.chunker is not None:
             return self._encode_pieces(self.chunker, feats, feat_lens, batch)
-        return self._encode(feats, feat_lens, batch)
-
-    def compute_features(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return features (B, T_in, F) and their lengths, stored or computed now."""
-        if batch.has_features:
-            return batch.signal, batch.signal_lens
-        feats, feat_lens = self.features(batch.signal, batch.signal_lens)
-        return feats, feat_lens
+        layers, enc_lens = self._layers(feats, feat_lens)
+        return Encoded(
+            layers[-1],
+            enc_lens,
+            batch.tokens,
+            batch.token_lens,
+            layers=layers,
+            alignment=batch.alignment,
+            nbest=batch.nbest,
+        )
 
     def forward(self, batch: Batch) -> LossOutput:
         """Return the summed loss of a batch."""
@@ -91,18 +91,6 @@ class AsrTask(nn.Module):
             f"loss={self.loss_name}. Lower data.max_duration, set "
             "encoder.checkpoint_activations=true, choose loss=fused (no lattice of "
             "T x U x V in memory), or leave long utterances out with data.max_seconds"
-        )
-
-    def _encode(self, feats: Tensor, feat_lens: Tensor, batch: Batch) -> Encoded:
-        layers, enc_lens = self._layers(feats, feat_lens)
-        return Encoded(
-            layers[-1],
-            enc_lens,
-            batch.tokens,
-            batch.token_lens,
-            layers=layers,
-            alignment=batch.alignment,
-            nbest=batch.nbest,
         )
 
     def _encode_pieces(

@@ -54,7 +54,7 @@ class Validation:
             texts = [self.tokenizer.decode(nbest[0].tokens) for nbest in found]
             hypotheses += pair(batch, texts)
             if not pictures and self.world.is_main:
-                feats, feat_lens = task.compute_features(batch)
+                feats, feat_lens = batch.features(task.features)
                 pieces = [self.tokenizer.tokens[t] for t in found[0][0].tokens]
                 picture = draw_emissions(
                     feats[0, : int(feat_lens[0])],

@@ -64,6 +64,18 @@ def test_the_loss_of_a_batch_is_the_sum_of_its_utterances():
     torch.testing.assert_close(whole.loss.detach(), combined)
 
 
+@torch.no_grad()
+def test_stored_features_are_encoded_as_computed_ones_and_as_in_decoding():
+    task, batch = make_task(FullLossConfig()).eval(), make_batch([0, 1, 2])
+    feats, feat_lens = task.features(batch.signal, batch.signal_lens)
+    stored = replace(batch, signal=feats, signal_lens=feat_lens)
+    assert stored.has_features
+    enc_out, enc_lens = task.model.encode(feats, feat_lens)
+    for encoded in (task.encode(batch), task.encode(stored)):
+        assert torch.equal(encoded.enc_out, enc_out)
+        assert torch.equal(encoded.enc_lens, enc_lens)
+
+
 def test_every_trainable_parameter_gets_a_gradient_and_no_other():
     for loss, frozen in (
         (FullLossConfig(), ()),
