@@ -52,8 +52,9 @@ class Shares:
         """Take in numbers of one shape; those that are not finite must be equal."""
         actual, expected = (np.asarray(x, dtype="f8") for x in (actual, expected))
         finite = np.isfinite(expected) & np.isfinite(actual)
-        allowed = (atol + rtol * np.abs(expected))[finite]
-        difference = np.abs(actual - expected)[finite]
+        actual, expected = actual[finite], expected[finite]
+        allowed = atol + rtol * np.abs(expected)
+        difference = np.abs(actual - expected)
         used = difference[difference > 0] / np.maximum(allowed[difference > 0], 1e-300)
         name = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
         self.shares[name] = max(self.shares[name], *used, 0.0)

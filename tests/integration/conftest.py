@@ -1,20 +1,15 @@
 """A corpus of a few utterances of tones, one tone a letter, in LibriSpeech layout."""
 
 import os
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.integration.commands import FORKS, ONE_THREAD, ROOT, execute, run
+
 TONES = {"A": 300.0, "B": 900.0, "C": 2000.0}
-# The same sums in the same order, and no waiting for each other's threads.
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SETTINGS = [
     "tokenizer=char", "augment=none", "encoder=conformer_2m", "encoder.num_layers=1",
     "encoder.dim=32", "encoder.ff_dim=32", "predictor.dim=16", "joiner.dim=16",
@@ -59,19 +54,6 @@ def manifests(corpus, tmp_path_factory):
     return out
 
 
-def run(script, *arguments, timeout=240, launcher=()):
-    """Run a command of the repository as a user does."""
-    command = [sys.executable, *launcher, str(ROOT / script), *map(str, arguments)]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env={**os.environ, **ONE_THREAD},
-        check=False,
-    )
-
-
 def train(manifests, exp_dir, *arguments, **options):
     """Train with tiny settings."""
     return run(
@@ -82,16 +64,19 @@ def train(manifests, exp_dir, *arguments, **options):
 
 def train_and_kill(manifests, exp_dir, moment, *arguments):
     """Train with tiny settings; kill it as soon as the file `moment` is there."""
-    command = [
-        sys.executable, ROOT / "scripts/train.py", f"data.manifests={manifests}",
+    argv = [
+        str(ROOT / "scripts/train.py"), f"data.manifests={manifests}",
         f"exp_dir={exp_dir}", *SETTINGS, *arguments,
     ]  # fmt: skip
     environment = {**os.environ, **ONE_THREAD}
-    with subprocess.Popen(
-        command, stderr=subprocess.DEVNULL, env=environment
-    ) as process:
-        while not (exp_dir / moment).exists() and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+    log = exp_dir.with_suffix(".killed.log")
+    process = FORKS.Process(
+        target=execute, args=(argv, environment, os.getcwd(), [log, log])
+    )
+    process.start()
+    while not (exp_dir / moment).exists() and process.is_alive():
+        time.sleep(0.01)
+    process.kill()
+    process.join()
     stage = moment.split("/")[0]
     assert not (exp_dir / stage / "done").exists()

@@ -1,16 +1,12 @@
 """Starts the real training command without the seconds that imports take."""
 
 import contextlib
-import multiprocessing
 import os
-import sys
 import time
 from pathlib import Path
 
-from tests.integration.conftest import ROOT, SETTINGS
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["asrkit.cli.training.train", "torch.utils.tensorboard"])
+from tests.integration.commands import FORKS, ONE_THREAD, ROOT, execute
+from tests.integration.conftest import SETTINGS
 
 
 def start(manifests, exp_dir, *arguments):
@@ -23,23 +19,14 @@ def start(manifests, exp_dir, *arguments):
         *(f"data.manifests={manifests}", f"exp_dir={exp_dir}"),
         *(*SETTINGS, *arguments),
     ]
-    process = _FORKS.Process(target=_train, args=(argv, exp_dir.with_suffix(".log")))
+    process = FORKS.Process(target=_train, args=(argv, exp_dir.with_suffix(".log")))
     process.start()
     return process
 
 
 def _train(argv, log):
     os.setsid()
-    # As in a command of its own; a process of a fork server would use that.
-    multiprocessing.set_start_method("fork", force=True)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (1, 2):
-        os.dup2(file, stream)
-    from asrkit.cli.main import run
-    from asrkit.cli.training.train import main
-
-    sys.argv = argv
-    run(main)
+    execute(argv, {**os.environ, **ONE_THREAD}, os.getcwd(), [log, log])
 
 
 def wait(process, happened, *arguments):

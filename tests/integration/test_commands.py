@@ -62,7 +62,7 @@ def test_a_done_stage_with_another_config_names_the_key(exp_dir, manifests):
 
 
 def test_average_decode_score_and_transcribe(exp_dir, corpus):
-    done = run("scripts/average.py", "--exp-dir", exp_dir, "--last", 2)
+    done = run("scripts/average.py", "--exp-dir", exp_dir, "--last", 2, launcher=["-u"])
     assert done.returncode == 0, done.stderr
     average = torch.load(exp_dir / "average.pt", weights_only=True)
     epochs = [
@@ -120,8 +120,7 @@ def test_language_models_and_beams(exp_dir, manifests, tmp_path):
         scores = [one["score"] for one in line["nbest"]]
         assert len(scores) == 3
         assert scores == sorted(scores, reverse=True)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = run(*decode, launcher=launcher)
+    done = run(*decode, processes=2)
     assert done.returncode == 0, done.stderr
     assert nbest.read_text() == alone
     done = run("scripts/tune_decode.py", "--exp-dir", exp_dir, "--lm", lm, "--beam", 4)

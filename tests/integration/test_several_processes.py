@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.integration import conftest
-from tests.integration.conftest import ROOT, run
+from tests.integration.conftest import run
 
 pytestmark = pytest.mark.slow
 
@@ -20,16 +20,14 @@ def torchrun(count):
 
 
 @pytest.fixture
-def trained(tmp_path, monkeypatch):
+def trained(tmp_path):
     """Return a function that trains on made-up batches; see the script."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
     def train(processes, *arguments):
         out = tmp_path / f"{processes}-{'-'.join(map(str, arguments))}.pt"
-        launcher = torchrun(processes) if processes > 1 else ()
         done = run(
             "tests/integration/several_processes.py", out, *arguments,
-            launcher=launcher, timeout=LIMIT,
+            processes=processes, timeout=LIMIT,
         )  # fmt: skip
         if done.returncode != 0:
             return done.stderr

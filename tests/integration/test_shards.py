@@ -5,8 +5,6 @@ import torch
 
 from tests.integration.conftest import run, train, train_and_kill
 
-TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-
 
 @pytest.fixture(scope="module")
 def shards(manifests, tmp_path_factory):
@@ -60,7 +58,7 @@ def test_two_processes_learn_what_one_does(manifests, shards, tmp_path):
     ]  # fmt: skip
     alone = train(manifests, tmp_path / "1", *settings, "trainer.accumulate=2")
     assert alone.returncode == 0, alone.stderr
-    both = train(manifests, tmp_path / "2", *settings, launcher=TWO)
+    both = train(manifests, tmp_path / "2", *settings, processes=2)
     assert both.returncode == 0, both.stderr
     two = weights(tmp_path / "2")
     for name, value in weights(tmp_path / "1").items():
