@@ -19,7 +19,7 @@ class DataConfig:
     """Which utterances to train and test on, and how they become batches."""
 
     manifests: str = "data/demo/manifests"
-    """Folder of the manifests (librispeech_cuts_PART.jsonl.gz)."""
+    """Folder of the manifests (CORPUS_cuts_PART.jsonl.gz)."""
     lang_dir: str | None = None
     """Folder of the tokenizer; null: lang_* beside the manifests' folder."""
     train: list[str] = field(default_factory=lambda: ["train"])
