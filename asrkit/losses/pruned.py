@@ -31,6 +31,8 @@ class Scales:
 
     def at(self, progress: TrainingProgress) -> tuple[float, float]:
         """Return the weights of the simple and the pruned loss."""
+        # As in icefall: until the simple loss finds bands that hold the paths, the
+        # pruned one hardly counts.
         done = max(progress.update / max(self.warmup, 1), 5.0 * progress.share)
         share = min(1.0, done) if self.warmup else 1.0
         return 1.0 - share * (1.0 - self.simple), 0.1 + 0.9 * share

@@ -90,6 +90,8 @@ class SampledCriterion(TransducerCriterion):
                 self.counts.scatter_add_(0, labels, ones)
                 return self.counts.float()
             case Proposal.CTC:
+                # Lee et al. (2022): what CTC takes for possible is what the joiner has
+                # to tell apart.
                 posterior = model.ctc_log_probs(batch.enc_out).exp()
                 padding = make_pad_mask(batch.enc_lens, batch.enc_out.shape[1])
                 return posterior.masked_fill(padding[..., None], 0.0).sum(dim=1)

@@ -42,7 +42,7 @@ def run_lm(config: Config, plain: Mapping[str, Any], world: World) -> None:
     Args:
         config: The configuration.
         plain: The same as plain values, for snapshot and checkpoints.
-        world: The processes that work together, and this one's rank.
+        world: This process among its like.
 
     Raises:
         InputError: There is no language model in the configuration, or something in
@@ -174,7 +174,7 @@ def build_lm_trainer(
         summarize=summarize,
         headline=["perplexity", "learning_rate", "tokens_per_second"],
         description=description,
-        announce=lambda progress: None,
+        announce=lambda moment: None,
         folder=folder,
         world=world,
         config=config.trainer,

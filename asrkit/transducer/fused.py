@@ -91,5 +91,7 @@ def choose_budget(enc_proj: Tensor, weight: Tensor) -> Budget:
     """Choose tiles for a device from the size of a cell."""
     device = "cpu" if enc_proj.device.type == "cpu" else "cuda"
     size = torch.promote_types(enc_proj.dtype, torch.float32).itemsize
+    # Kept logits save the second evaluation; on a GPU the products are cheap and memory
+    # is not.
     keep = _KEEP[device] // (size * len(weight))
     return Budget(tile_cells(enc_proj, weight), keep, _GROUP[device])

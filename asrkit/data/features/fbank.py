@@ -91,6 +91,7 @@ class Fbank(nn.Module):
         """Compute features, see `forward`."""
         feat_lens = num_frames(audio_lens, self.sampling_rate)
         frames = self._frames(audio.float(), audio_lens, int(feat_lens.max()))
+        # Kaldi's order: no DC offset, pre-emphasis, window, power spectrum, mel, log.
         frames = frames - frames.mean(dim=2, keepdim=True)
         previous = F.pad(frames, (1, 0), mode="replicate")[..., :-1]
         frames = (frames - PREEMPHASIS * previous) * self.window

@@ -134,6 +134,7 @@ def _ctc_viterbi(
     scores = log_probs[:, 0].gather(1, states).double()
     scores[:, 2:] = -torch.inf
     for t in range(1, T):
+        # Graves et al. (2006), section 4.1: from s, s - 1, or s - 2; max for sum.
         by_one = F.pad(scores, (1, 0), value=-torch.inf)[:, :-1]
         by_two = F.pad(scores, (2, 0), value=-torch.inf)[:, :-2]
         by_two = by_two.masked_fill(~skips, -torch.inf)

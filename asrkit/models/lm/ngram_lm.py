@@ -99,6 +99,8 @@ class NgramLm(nn.Module):
         # One column more, for the places of a row that are past its arcs.
         scores = F.pad(self.unigram.expand(N, V), (0, 1))
         for contexts, width in zip(self._suffixes(nodes), self._widths, strict=True):
+            # From short contexts to long ones: what a longer one does not list is its
+            # back-off weight times what the shorter one says (Katz, 1987).
             scores += self.backoff[contexts, None]
             arcs = self.first_arc[contexts, None] + torch.arange(
                 width, device=nodes.device

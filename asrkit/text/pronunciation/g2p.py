@@ -74,6 +74,7 @@ class GraphemeToPhoneme:
     def _score(self, history: _History, token: int) -> float:
         """Return log P(token | history)."""
         weight = 0.0
+        # Katz (1987): p(w | h) = backoff(h) p(w | h') where h w is not listed.
         while (*history, token) not in self._log_prob:
             weight += self._backoff.get(history, 0.0)
             history = history[1:]
