@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from asrkit.pipeline.saved_config import renewed
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
@@ -77,7 +78,7 @@ def check_snapshot(plain: Any, path: Path, *, done: bool) -> None:
     """
     if not path.is_file():
         return
-    old = yaml.safe_load(path.read_text(encoding="utf-8"))
+    old = renewed(yaml.safe_load(path.read_text(encoding="utf-8")))
     changed = differences(old, plain)
     matters = {
         key: pair

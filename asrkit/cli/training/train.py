@@ -66,9 +66,8 @@ def run_with_config(command: Callable[[Config], None]) -> int:
         if "Unexpected type for root" not in str(error):
             raise
         raise InputError(
-            "a key=value goes below a component that is null, as is what a stage takes "
-            "from the run; choose the component first, e.g. "
-            "+schedule@pipeline.stages.viterbi.schedule=constant"
+            "a key=value goes below a component that is null; choose the component "
+            "first, e.g. +lm=lstm"
         ) from error
     return 0
 
@@ -112,7 +111,7 @@ def show_changes(plain: dict[str, Any]) -> None:
     defaults = shown(OmegaConf.to_object(compose(config_name="config")))
     changed = differences({**defaults, "lm": plain["lm"]}, plain)
     # Stages share the length of the run; once is enough to read.
-    taken = {key for key in changed if ".".join(key.split(".")[3:]) in changed}
+    taken = {key for key in changed if key.partition(".set.")[2] in changed}
     changed = {key: pair for key, pair in changed.items() if key not in taken}
     lines = [f"  {key} = {new}  (default {old})" for key, (old, new) in changed.items()]
     logger.info("differs from the defaults:\n%s", "\n".join(lines) or "  nothing")

@@ -10,11 +10,10 @@ from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import last_loss, trained, validation_search
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
-from asrkit.pipeline.for_stage import ALIGNMENTS
 from asrkit.pipeline.stage import StageConfig
 from asrkit.pipeline.stages.align_report import report_alignments
 from asrkit.pipeline.stages.initialization import best_of
-from asrkit.pipeline.stages.results import timed
+from asrkit.pipeline.stages.results import ALIGNMENTS, timed
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.attached import write_shards
 from asrkit.transducer.rules import Rules, Topology
@@ -44,22 +43,19 @@ class AlignStageConfig(StageConfig):
         """Name the stages whose results this one takes."""
         return [] if self.source.endswith(".pt") else [self.source]
 
+    def run(self, run: StageRun) -> None:
+        """Align the data of a run and report on it."""
+        recognizer = load_source(run, self.source)
+        work = Alignments(recognizer, choose_by(self.by, recognizer.config))
+        folder = run.folder / ALIGNMENTS
 
-def run_align(run: StageRun) -> None:
-    """Align the data of a run and report on it."""
-    stage = run.stage
-    assert isinstance(stage, AlignStageConfig)
-    recognizer = load_source(run, stage.source)
-    work = Alignments(recognizer, choose_by(stage.by, recognizer.config))
-    folder = run.folder / ALIGNMENTS
+        def align() -> dict[str, float]:
+            write_shards(run, folder, work)
+            if not run.world.is_main:
+                return {}
+            return report_alignments(run, recognizer, folder, self.pictures)
 
-    def align() -> dict[str, float]:
-        write_shards(run, folder, work)
-        if not run.world.is_main:
-            return {}
-        return report_alignments(run, recognizer, folder, stage.pictures)
-
-    timed(run, align)
+        timed(run, align)
 
 
 def load_source(run: StageRun, source: str) -> Recognizer:

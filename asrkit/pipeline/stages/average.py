@@ -22,20 +22,17 @@ class AverageStageConfig(StageConfig):
         """Name the stages whose results this one takes."""
         return [self.source]
 
+    def run(self, run: StageRun) -> None:
+        """Write the average where a stage's best checkpoint is looked for."""
+        folder = run.exp_dir / self.source / "checkpoints"
 
-def run_average(run: StageRun) -> None:
-    """Write the average where a stage's best checkpoint is looked for."""
-    stage = run.stage
-    assert isinstance(stage, AverageStageConfig)
-    folder = run.exp_dir / stage.source / "checkpoints"
+        def work() -> dict[str, float]:
+            if not run.world.is_main:
+                return {}
+            paths = (
+                last_epochs(folder, self.last) if self.last else as_good_as_best(folder)
+            )
+            save_checkpoint(average(paths), run.folder / "checkpoints" / "best.pt")
+            return {"checkpoints": len(paths)}
 
-    def work() -> dict[str, float]:
-        if not run.world.is_main:
-            return {}
-        paths = (
-            last_epochs(folder, stage.last) if stage.last else as_good_as_best(folder)
-        )
-        save_checkpoint(average(paths), run.folder / "checkpoints" / "best.pt")
-        return {"checkpoints": len(paths)}
-
-    timed(run, work)
+        timed(run, work)

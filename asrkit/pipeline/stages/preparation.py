@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from asrkit.data.corpora.manifests import load_cuts
 from asrkit.data.features.fbank import num_frames
 from asrkit.data.report.report import DataReport, make_report
 from asrkit.data.shards.shard import open_shards
+from asrkit.losses.criterion import LossConfig
 from asrkit.models.subsampling import FACTOR, subsampled_lens
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.for_stage import for_stage
 from asrkit.text.load import load_tokenizer
 from asrkit.text.tokenizer import TOKENS_FILE, Tokenizer
 from asrkit.training.distributed import World
@@ -75,8 +76,16 @@ def open_parts(config: Config, folder: Path, parts: list[str]) -> CutSet:
     return cuts
 
 
-def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
-    """Look at all utterances of a run before it begins; no audio is read."""
+def report_data(
+    config: Config, tokenizer: Tokenizer, losses: Sequence[LossConfig]
+) -> DataReport:
+    """Look at all utterances of a run before it begins; no audio is read.
+
+    Args:
+        config: Of the run.
+        tokenizer: Of its transcripts.
+        losses: Of its stages: which transcripts are too long depends on them.
+    """
     data = config.data
     check_weights(data.shards, data.weights)
     # A part that is trained on, too, is checked as one: then its bad utterances matter.
@@ -85,8 +94,6 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     folder = Path(data.manifests)
     # CTC and monotonic paths give each label a frame of its own; CTC needs one more
     # between repeats.
-    names = config.pipeline.training()
-    losses = [for_stage(config, name).loss for name in names]
     frame_wise = any(
         loss.weights.get("ctc", 0.0) > 0 or loss.paths not in (None, Topology.REGULAR)
         for loss in losses

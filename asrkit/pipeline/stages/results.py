@@ -16,6 +16,8 @@ from asrkit.utils.files import atomic_write
 logger = logging.getLogger(__name__)
 
 DONE = "done"
+ALIGNMENTS = "alignments"
+NBEST = "nbest"
 _LABELS = {"seconds": "time", "wer": "best dev wer"}
 """What the log calls some of the facts."""
 
@@ -25,9 +27,9 @@ def is_done(exp_dir: Path, name: str) -> bool:
     return (exp_dir / name / DONE).is_file()
 
 
-def read_done(exp_dir: Path, name: str) -> dict[str, Any]:
-    """Return what a finished stage left."""
-    return json.loads((exp_dir / name / DONE).read_text(encoding="utf-8"))
+def result_folder(exp_dir: Path, source: str, kind: str) -> Path:
+    """Return where a stage's results of a kind are, or a folder given by its path."""
+    return Path(source) if "/" in source else exp_dir / source / kind
 
 
 def write_done(folder: Path, facts: dict[str, Any]) -> None:
