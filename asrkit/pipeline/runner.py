@@ -1,7 +1,7 @@
 """Runs the stages of a pipeline: skips what is done, resumes what is not."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,29 +38,21 @@ def run_pipeline(config: Config, world: World) -> None:
     Raises:
         InputError: Something in configuration or data is wrong.
     """
-    exp_dir, order, stages = (
-        Path(config.exp_dir),
-        config.pipeline.order,
-        config.pipeline.stages,
-    )
-    views = {name: for_stage(config, name) for name in order}
-    plain = {name: stages[name].matters(shown(views[name])) for name in order}
-    trained = [views[name] for name in config.pipeline.training()]
+    exp_dir, pipeline = Path(config.exp_dir), config.pipeline
+    views = {name: for_stage(config, name) for name in pipeline.order}
+    plain = {
+        name: pipeline.stages[name].matters(shown(view)) for name, view in views.items()
+    }
+    trained = [views[name] for name in pipeline.training()]
     if trained:
         choose_search(trained[-1].decode, trained[-1].loss)
-    check_order(config, exp_dir)
-    waiting = [name for name in order if not is_done(exp_dir, name)]
-    for name in order:
-        snapshot = exp_dir / name / "config.yaml"
-        check_snapshot(plain[name], snapshot, done=name not in waiting)
-        if name not in waiting:
-            logger.info("stage %s is done: %s", name, exp_dir / name)
+    waiting = check_stages(config, plain)
     if not waiting:
         return
     tokenizer = ensure_tokenizer(config, world)
     runs = [
         StageRun(
-            stage=stages[name],
+            stage=pipeline.stages[name],
             config=views[name],
             plain=plain[name],
             folder=exp_dir / name,
@@ -72,15 +64,42 @@ def run_pipeline(config: Config, world: World) -> None:
     ]
     for run in runs:
         run.stage.check(run)
-    corpus = load_corpus(config, tokenizer, [view.loss for view in trained], world)
+    corpus = Corpus()
+    if any(run.stage.takes_corpus for run in runs):
+        corpus = load_corpus(config, tokenizer, [view.loss for view in trained], world)
     logger.info("watch it: tensorboard --logdir %s", exp_dir)
     for run in runs:
-        name = run.folder.name
+        name, number = run.folder.name, pipeline.order.index(run.folder.name) + 1
         if world.is_main:
             write_snapshot(run.plain, run.folder / "config.yaml")
-        logger.info("stage %s (%d of %d)", name, order.index(name) + 1, len(order))
+        logger.info("stage %s (%d of %d)", name, number, len(pipeline.order))
         run.stage.run(replace(run, corpus=corpus))
         world.wait()  # the first process has written what the next stage takes
+
+
+def check_stages(config: Config, plain: Mapping[str, Any]) -> list[str]:
+    """Check the stages' order, and their configurations against those they ran with.
+
+    Args:
+        config: The run's configuration.
+        plain: By stage: what it depends on.
+
+    Returns:
+        The names of those that are not done.
+
+    Raises:
+        InputError: Something does not fit.
+    """
+    exp_dir, waiting = Path(config.exp_dir), []
+    check_order(config, exp_dir)
+    for name in config.pipeline.order:
+        done = is_done(exp_dir, name)
+        check_snapshot(plain[name], exp_dir / name / "config.yaml", done=done)
+        if done:
+            logger.info("stage %s is done: %s", name, exp_dir / name)
+        else:
+            waiting.append(name)
+    return waiting
 
 
 def shown(config: object) -> dict[str, Any]:

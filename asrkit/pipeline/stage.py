@@ -16,6 +16,8 @@ class StageConfig:
 
     trains: ClassVar[bool] = False
     """Whether it trains the recognizer."""
+    takes_corpus: ClassVar[bool] = True
+    """Whether it takes the utterances of the run."""
 
     set: dict[str, Any] = field(default_factory=dict)
     """What is other than in the rest of the configuration, by the keys that it has

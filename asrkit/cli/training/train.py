@@ -1,6 +1,5 @@
 """`scripts/train.py key=value ...`: trains what the configuration says."""
 
-import dataclasses
 import logging
 import os
 import sys
@@ -74,7 +73,6 @@ def run_with_config(command: Callable[[Config], None]) -> int:
 
 def train(config: Config) -> None:
     """Train with a configuration."""
-    config = dataclasses.replace(config, lm=None)  # that is for scripts/train_lm.py
     plain = shown(config)
     with join_world(config.trainer.device) as world:
         start_logging(Path(config.exp_dir) / "log", "train", world.rank)
@@ -109,7 +107,7 @@ def show_changes(plain: dict[str, Any]) -> None:
     from hydra import compose
 
     defaults = shown(OmegaConf.to_object(compose(config_name="config")))
-    changed = differences({**defaults, "lm": plain["lm"]}, plain)
+    changed = differences(defaults, plain)
     # Stages share the length of the run; once is enough to read.
     taken = {key for key in changed if key.partition(".set.")[2] in changed}
     changed = {key: pair for key, pair in changed.items() if key not in taken}

@@ -1,6 +1,7 @@
 """The stage that averages the checkpoints of an earlier one."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from asrkit.pipeline.stage import StageConfig
 from asrkit.pipeline.stages.averaging import as_good_as_best, average, last_epochs
@@ -12,6 +13,8 @@ from asrkit.training.checkpoints.checkpoint import save_checkpoint
 @dataclass(kw_only=True)
 class AverageStageConfig(StageConfig):
     """Averages the weights of a stage's checkpoints."""
+
+    takes_corpus: ClassVar[bool] = False
 
     source: str = "full_sum"
     """Stage whose checkpoints are averaged."""
