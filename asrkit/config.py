@@ -5,6 +5,7 @@ from omegaconf import OmegaConf
 
 from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.config import Config
+from asrkit.pipeline.stage import StageConfig
 
 
 def register() -> None:
@@ -14,7 +15,10 @@ def register() -> None:
     store.store(name="base_config", node=Config)
     for group, classes in COMPONENTS.items():
         for cls in classes:
-            store.store(group=group, name=schema_name(cls), node=cls)
+            node = OmegaConf.structured(cls)
+            if issubclass(cls, StageConfig):  # `set` takes keys that it has not yet
+                OmegaConf.set_struct(node["set"], False)
+            store.store(group=group, name=schema_name(cls), node=node)
 
 
 def _share(length: float | None, share: float) -> float | None:

@@ -7,6 +7,9 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from asrkit.pipeline.components import CLASSES
+from asrkit.pipeline.config import Config
+from asrkit.pipeline.for_stage import SHARED
+from asrkit.pipeline.stage import StageConfig
 from asrkit.utils.errors import unknown_key
 from asrkit.utils.plain import field_names
 
@@ -59,9 +62,14 @@ def _explain_key(key: str, text: str) -> str:
 
 
 def _keys_of(class_name: str) -> list[str]:
-    """Return the fields of a config class."""
+    """Return the fields of a config class, of a stage also what it may set."""
     cls = CLASSES.get(class_name)
-    return _root_keys() if cls is None else field_names(cls)
+    if cls is None:
+        return _root_keys()
+    if not issubclass(cls, StageConfig):
+        return field_names(cls)
+    own = [f"set.{key}" for key in field_names(Config) if key not in SHARED]
+    return field_names(cls) + own
 
 
 def _root_keys() -> list[str]:

@@ -29,11 +29,12 @@ from asrkit.models.lm.lstm_lm import LstmLmConfig
 from asrkit.models.lm.transformer_lm import TransformerLmConfig
 from asrkit.models.predictor import PredictorConfig
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.lm_config import LmConfig
-from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig
+from asrkit.pipeline.stage import PipelineConfig
 from asrkit.pipeline.stages.align import AlignStageConfig
 from asrkit.pipeline.stages.average import AverageStageConfig
+from asrkit.pipeline.stages.lm import LmConfig
 from asrkit.pipeline.stages.nbest import NBestStageConfig
+from asrkit.pipeline.stages.train import TrainStageConfig
 from asrkit.text.bpe import BpeTokenizerConfig
 from asrkit.text.char import CharTokenizerConfig
 from asrkit.text.phone import PhoneTokenizerConfig

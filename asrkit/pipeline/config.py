@@ -11,8 +11,7 @@ from asrkit.models.asr_model import ModelConfig
 from asrkit.models.encoder import EncoderConfig
 from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
-from asrkit.pipeline.lm_config import LmConfig
-from asrkit.pipeline.stage import PipelineConfig
+from asrkit.pipeline.stage import PipelineConfig, StageConfig
 from asrkit.text.tokenizer import TokenizerConfig
 from asrkit.training.optimizers.optim import OptimConfig
 from asrkit.training.optimizers.schedule import ScheduleConfig
@@ -49,8 +48,8 @@ class Config:
     """Which stages."""
     decode: SearchConfig
     """Search for validation and for decoding."""
-    lm: LmConfig | None = None
-    """Language model that scripts/train_lm.py trains."""
+    lm: StageConfig | None = None
+    """Language model: the stage that scripts/train_lm.py runs."""
     exp_dir: str = "exp/default"
     """Folder of the run."""
     num_epochs: float = 30.0

@@ -1,17 +1,34 @@
 """The configuration as one stage sees it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-from asrkit.data.features.augment import AugmentConfig
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig
+from asrkit.pipeline.snapshot import flatten
+from asrkit.pipeline.stage import PipelineConfig
+from asrkit.utils.errors import InputError
+from asrkit.utils.plain import change
 
-Value = TypeVar("Value")
-
-ALIGNMENTS = "alignments"
-NBEST = "nbest"
+SHARED = (
+    "exp_dir",
+    "pipeline",
+    "lm",
+    "tokenizer",
+    "features",
+    "trainer.device",
+    "data.manifests",
+    "data.lang_dir",
+    "data.train",
+    "data.shards",
+    "data.dev",
+    "data.test",
+    "data.stored_features",
+    "data.min_seconds",
+    "data.max_tokens_per_second",
+    "data.max_utterances",
+)
+"""What all stages of a run have in common: it is prepared once, before the first."""
 
 
 def for_stage(config: Config, name: str) -> Config:
@@ -19,53 +36,25 @@ def for_stage(config: Config, name: str) -> Config:
 
     It is what the stage's checkpoints carry and what a later start is compared with,
     so that a change of one stage is none of the others.
+
+    Raises:
+        InputError: What the stage sets is not a key of the run, does not fit there, or
+            belongs to all stages.
     """
     stage = config.pipeline.stages[name]
-    config = replace(
-        config, pipeline=PipelineConfig(stages={name: stage}, order=[name])
-    )
-    if not isinstance(stage, TrainStageConfig):
-        return config
-    data = replace(
-        config.data,
-        max_duration=_first(stage.max_duration, config.data.max_duration),
-        max_seconds=_first(stage.max_seconds, config.data.max_seconds),
-    )
-    trainer = replace(
-        config.trainer,
-        accumulate=_first(stage.accumulate, config.trainer.accumulate),
-        clip_norm=_first(stage.clip_norm, config.trainer.clip_norm),
-    )
-    augment = stage.augment or config.augment
-    if stage.alignments is not None:
-        augment = without_warping(augment, config.data.stored_features)
-    return replace(
-        config,
-        data=data,
-        trainer=trainer,
-        augment=augment,
-        encoder=stage.encoder or config.encoder,
-        loss=stage.loss or config.loss,
-        optim=stage.optim or config.optim,
-        schedule=stage.schedule or config.schedule,
-        num_epochs=stage.num_epochs,
-        num_updates=stage.num_updates,
-    )
+    where = f"pipeline.stages.{name}.set"
+    check_own(stage.set, where)
+    own = change(config, stage.set, where)
+    alone = PipelineConfig(stages={name: replace(stage, set={})}, order=[name])
+    return stage.view(replace(own, pipeline=alone))
 
 
-def without_warping(augment: AugmentConfig, stored_features: bool) -> AugmentConfig:
-    """Return an augmentation that leaves the time axis as it was aligned.
-
-    Stored copies of other speeds have alignments of their own.
-    """
-    wave = augment.wave if stored_features else replace(augment.wave, speeds=[1.0])
-    return replace(augment, wave=wave, spec=replace(augment.spec, time_warp=0))
-
-
-def result_folder(exp_dir: Path, source: str, kind: str) -> Path:
-    """Return where a stage's results of a kind are, or a folder given by its path."""
-    return Path(source) if "/" in source else exp_dir / source / kind
-
-
-def _first(own: Value | None, other: Value) -> Value:
-    return other if own is None else own
+def check_own(delta: Mapping[str, Any], where: str) -> None:
+    """Raise InputError if a stage sets what belongs to all stages."""
+    for key in flatten(delta):
+        for shared in SHARED:
+            if f"{key}.".startswith(f"{shared}.") or shared.startswith(f"{key}."):
+                raise InputError(
+                    f"{where}.{key}: {shared} is the same in all stages of a run; set "
+                    "it there"
+                )

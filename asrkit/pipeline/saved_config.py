@@ -1,4 +1,4 @@
-"""Reads the configurations that checkpoints carry."""
+"""Reads the configurations that checkpoints and stages' folders hold."""
 
 from typing import Any
 

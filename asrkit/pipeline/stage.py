@@ -1,99 +1,55 @@
 """Stages: a training run, or a step of one, as data."""
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from asrkit.data.features.augment import AugmentConfig
-from asrkit.data.features.chunks import ChunkConfig
-from asrkit.losses.criterion import LossConfig
-from asrkit.models.encoder import EncoderConfig
-from asrkit.training.optimizers.optim import OptimConfig
-from asrkit.training.optimizers.schedule import ScheduleConfig
-
-
-@dataclass(kw_only=True)
-class InitConfig:
-    """Where the weights come from; nothing given means a random start."""
-
-    stage: str | None = None
-    """An earlier stage of the same pipeline."""
-    path: str | None = None
-    """A checkpoint of another run."""
-    modules: list[str] = field(default_factory=lambda: ["encoder"])
-    """Parts of the model to take: encoder, predictor, joiner, ctc_head."""
-
-    def __post_init__(self) -> None:
-        """Refuse two origins."""
-        if self.stage and self.path:
-            raise ValueError("init: give stage or path, not both")
+if TYPE_CHECKING:  # both hold stages
+    from asrkit.pipeline.config import Config
+    from asrkit.pipeline.stages.stage_run import StageRun
 
 
 @dataclass(kw_only=True)
 class StageConfig:
-    """Base class of the kinds of stage."""
+    """Base class of the kinds of stage: what one takes, and how it runs."""
+
+    trains: ClassVar[bool] = False
+    """Whether it trains the recognizer."""
+    takes_corpus: ClassVar[bool] = True
+    """Whether it takes the utterances of the run."""
+
+    set: dict[str, Any] = field(default_factory=dict)
+    """What is other than in the rest of the configuration, by the keys that it has
+    there, e.g. {optim: {lr: 1e-4}, data: {max_duration: 100}}."""
 
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""
         return []
 
+    def view(self, config: "Config") -> "Config":
+        """Return the configuration as this stage takes it; `set` is in it already."""
+        return config
 
-@dataclass(kw_only=True)
-class TrainStageConfig(StageConfig):
-    """Trains the model with one criterion.
+    def matters(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the stage depends on, of its configuration as plain values."""
+        keys = ("data", "tokenizer", "features", "pipeline", "exp_dir", "seed")
+        return {key: plain[key] for key in keys}
 
-    What is null is as in the rest of the configuration.
-    """
+    def check(self, run: "StageRun") -> None:
+        """Find mistakes before the first stage of a run begins; there is no corpus yet.
 
-    loss: LossConfig | None = None
-    """Criterion."""
-    optim: OptimConfig | None = None
-    """Optimizer."""
-    schedule: ScheduleConfig | None = None
-    """Schedule."""
-    lr_scale: float = 1.0
-    """Factor on all learning rates, e.g. of a stage that goes on gently."""
-    encoder: EncoderConfig | None = None
-    """Acoustic network of this stage, e.g. a smaller one that only aligns."""
-    augment: AugmentConfig | None = None
-    """Changes to the training data."""
-    num_epochs: float = 30.0
-    """Length of the stage, passes over the data."""
-    num_updates: int | None = None
-    """Stop after so many updates instead."""
-    init: InitConfig = field(default_factory=InitConfig)
-    """Where the weights come from."""
-    freeze: list[str] = field(default_factory=list)
-    """Parameters not to train: names below the model (encoder, encoder.blocks.0) or
-    patterns of them (*norm*)."""
-    dropout: float | None = None
-    """Dropout probability of all modules."""
-    max_duration: float | None = None
-    """Most seconds of audio in a batch of one process."""
-    max_seconds: float | None = None
-    """Training utterances longer than this are left out, seconds."""
-    accumulate: int | None = None
-    """Batches per process that make one update."""
-    clip_norm: float | None = None
-    """Largest norm of the gradient of the mean loss; 0 does not clip."""
-    alignments: str | None = None
-    """Stage that aligned the data, or a folder of alignments (with a slash)."""
-    chunks: ChunkConfig | None = None
-    """Train on pieces of this size instead of whole utterances; needs `alignments`."""
-    nbest: str | None = None
-    """Stage that made lists of hypotheses, or a folder of them (with a slash)."""
-    select: str = "wer"
-    """Scalar of validation that picks the best checkpoint (the lowest wins)."""
+        Raises:
+            InputError: Something in the configuration is wrong.
+        """
 
-    def __post_init__(self) -> None:
-        """Check the length and the view of the data."""
-        if self.num_epochs <= 0:
-            raise ValueError(f"num_epochs must be positive, got {self.num_epochs}")
-        if self.chunks is not None and self.alignments is None:
-            raise ValueError("chunks: pieces of utterances need alignments, set it")
+    @abstractmethod
+    def run(self, run: "StageRun") -> None:
+        """Do the work, or what is left of it, and leave the file `done`.
 
-    def needs(self) -> list[str]:
-        """Name the stages whose results this one takes."""
-        names = [self.init.stage, self.alignments, self.nbest]
-        return [name for name in names if name and "/" not in name]
+        Raises:
+            InputError: Something in configuration or data is wrong.
+        """
 
 
 @dataclass(kw_only=True)
@@ -117,6 +73,5 @@ class PipelineConfig:
             raise ValueError("pipeline.order is empty: name at least one stage")
 
     def training(self) -> list[str]:
-        """Name the stages that train, in their order."""
-        pairs = [(name, self.stages[name]) for name in self.order]
-        return [name for name, stage in pairs if isinstance(stage, TrainStageConfig)]
+        """Name the stages that train the recognizer, in their order."""
+        return [name for name in self.order if self.stages[name].trains]

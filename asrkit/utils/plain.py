@@ -141,6 +141,8 @@ def _wanted(kind: type) -> str:
     """Name a type as a user would."""
     if issubclass(kind, Enum):
         return f"one of {', '.join(kind.__members__)}"
+    if dataclasses.is_dataclass(kind):
+        return f"a component ({kind.__name__}), chosen by its group as GROUP@KEY=NAME,"
     names = {
         str: "text",
         int: "a whole number",

@@ -59,7 +59,7 @@ def test_every_stage_leaves_what_the_next_one_takes(exp_dir, manifests):
 
 
 def test_a_changed_key_of_a_done_stage_is_refused_by_name(exp_dir, manifests):
-    settings = [*PROGRESSIVE, "pipeline.stages.viterbi.loss.label_boost=1"]
+    settings = [*PROGRESSIVE, "pipeline.stages.viterbi.set.loss.label_boost=1"]
     done = train(manifests, exp_dir, *settings)
     assert done.returncode == 2
     assert "viterbi was trained with" in done.stderr

@@ -86,6 +86,30 @@ def test_a_stopped_training_ends_with_the_same_weights(manifests, tmp_path, kind
 
 
 @pytest.mark.slow
+def test_a_stage_of_a_pipeline_learns_the_same(manifests, tmp_path):
+    alone = train_lm(manifests, tmp_path / "alone", "lstm", "lm.num_updates=3")
+    assert alone.returncode == 0, alone.stderr
+    own = "pipeline.stages.lm_lstm"
+    staged = run(
+        "scripts/train.py", f"data.manifests={manifests}", "tokenizer=char",
+        f"exp_dir={tmp_path / 'staged'}", "data.num_workers=0", "trainer.device=cpu",
+        f"+lm@{own}=lstm", f"{own}.num_updates=3", f"{own}.max_tokens=30",
+        *(setting.replace("lm", own, 1) for setting in SIZES["lstm"]),
+        "pipeline.order=[lm_lstm]",
+    )  # fmt: skip
+    assert staged.returncode == 0, staged.stderr
+    assert not (tmp_path / "staged" / "data_report.txt").exists()  # no audio is needed
+    first, second = (
+        torch.load(
+            tmp_path / name / "lm_lstm" / "checkpoints" / "last.pt", weights_only=True
+        )
+        for name in ("alone", "staged")
+    )
+    for name, value in first["task"].items():
+        assert torch.equal(second["task"][name], value), name
+
+
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(manifests, tmp_path):
     settings = ["lm.num_updates=5", "lm.model.dropout=0", "lm.max_tokens=12"]
     alone = train_lm(

@@ -131,7 +131,7 @@ def test_presets_have_about_the_size_of_their_name(name, low, high):
         ("loss=prund", "Did you mean 'pruned'?"),
         ("loss.bakend=TORCH", "loss.bakend (FusedLossConfig)"),
         ("loss.bakend=TORCH", "Did you mean 'backend'?"),
-        ("pipeline.stages.train.num_epoch=1", "Did you mean 'num_epochs'?"),
+        ("pipeline.stages.train.num_epochs=1", "Did you mean 'set.num_epochs'?"),
         ("encodr=conformer_2m", "Did you mean 'encoder'?"),
         ("optim.lr=fast", "optim.lr"),
         ("loss.backend=cuda", "TORCHAUDIO"),

@@ -14,6 +14,7 @@ from asrkit.pipeline.memory.heap import steady_heap
 from asrkit.pipeline.memory.room import find_room
 from asrkit.pipeline.memory.shapes import read_utterances
 from asrkit.pipeline.memory.table import LossRow, Table, compare
+from asrkit.pipeline.runner import shown
 from asrkit.pipeline.stages.preparation import (
     ensure_tokenizer,
     report_data,
@@ -23,7 +24,6 @@ from asrkit.pipeline.stages.preparation import (
 from asrkit.pipeline.stages.stage_run import Corpus, StageRun
 from asrkit.training.distributed import World, choose_device
 from asrkit.utils.errors import InputError
-from asrkit.utils.plain import to_plain
 
 logger = logging.getLogger(__name__)
 
@@ -57,15 +57,16 @@ def first_training(config: Config) -> StageRun:
         raise InputError("pipeline.order names no stage that trains")
     name = config.pipeline.training()[0]
     tokenizer = ensure_tokenizer(config, world)
-    parts, report = train_parts(config), report_data(config, tokenizer)
+    trained = [for_stage(config, one) for one in config.pipeline.training()]
+    parts, report = train_parts(config), report_data(config, tokenizer, trained)
     left_out = {i for part in parts for i in report.left_out_ids(part)}
     cuts = select_cuts(config, parts, left_out)
-    config = for_stage(config, name)
+    config = trained[0]
     exp_dir = Path(config.exp_dir)
     return StageRun(
         stage=config.pipeline.stages[name],
         config=config,
-        plain=to_plain(config),
+        plain=shown(config),
         folder=exp_dir / name,
         exp_dir=exp_dir,
         tokenizer=tokenizer,

@@ -1,6 +1,5 @@
 """`scripts/train.py key=value ...`: trains what the configuration says."""
 
-import dataclasses
 import logging
 import shlex
 import sys
@@ -31,7 +30,6 @@ def main() -> int:
 
 def train(config: Config) -> None:
     """Train with a configuration."""
-    config = dataclasses.replace(config, lm=None)  # that is for scripts/train_lm.py
     plain = shown(config)
     with join_world(config.trainer.device) as world:
         start_logging(Path(config.exp_dir) / "log", "train", world.rank)
@@ -65,9 +63,9 @@ def show_changes(plain: dict[str, Any]) -> None:
     """Print what differs from the defaults of conf/."""
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         defaults = shown(OmegaConf.to_object(compose("config")))
-    changed = differences({**defaults, "lm": plain["lm"]}, plain)
+    changed = differences(defaults, plain)
     # Stages share the length of the run; once is enough to read.
-    taken = {key for key in changed if ".".join(key.split(".")[3:]) in changed}
+    taken = {key for key in changed if key.partition(".set.")[2] in changed}
     changed = {key: pair for key, pair in changed.items() if key not in taken}
     lines = [f"  {key} = {new}  (default {old})" for key, (old, new) in changed.items()]
     logger.info("differs from the defaults:\n%s", "\n".join(lines) or "  nothing")

@@ -1,6 +1,7 @@
 """`scripts/train_lm.py lm=lstm key=value ...`: trains a language model."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -9,9 +10,13 @@ from asrkit.cli.compose import run_with_config
 from asrkit.cli.logs import start_logging
 from asrkit.cli.training.train import until_interrupted
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.lm_runner import relevant, run_lm
-from asrkit.pipeline.runner import shown
+from asrkit.pipeline.experiment import lm_folder
+from asrkit.pipeline.for_stage import for_stage
+from asrkit.pipeline.runner import run_pipeline, shown
+from asrkit.pipeline.stage import PipelineConfig
+from asrkit.pipeline.stages.lm import LmConfig
 from asrkit.training.distributed import join_world
+from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +27,25 @@ def main() -> int:
 
 
 def train(config: Config) -> None:
-    """Train the language model of a configuration."""
-    plain = shown(config)
+    """Train the language model of a configuration, a pipeline of one stage."""
+    lm = chosen_lm(config)
+    name = lm_folder(Path(config.exp_dir), lm.name).name
+    config = replace(config, pipeline=PipelineConfig(stages={name: lm}, order=[name]))
     with join_world(config.trainer.device) as world:
         start_logging(Path(config.exp_dir) / "log", "train_lm", world.rank)
         if world.is_main:
-            logger.info("%s", yaml.safe_dump(relevant(plain), sort_keys=False))
+            matters = lm.matters(shown(for_stage(config, name)))
+            logger.info("%s", yaml.safe_dump(matters, sort_keys=False))
         with until_interrupted():
-            run_lm(config, plain, world)
+            run_pipeline(config, world)
+
+
+def chosen_lm(config: Config) -> LmConfig:
+    """Return the configuration of the language model.
+
+    Raises:
+        InputError: There is none.
+    """
+    if not isinstance(config.lm, LmConfig):
+        raise InputError("which language model? Choose lm=lstm or lm=transformer")
+    return config.lm

@@ -14,7 +14,6 @@ from asrkit.pipeline.memory.planner import Planner
 from asrkit.pipeline.memory.room import find_room
 from asrkit.pipeline.memory.shapes import Utterances, read_utterances
 from asrkit.pipeline.snapshot import differences
-from asrkit.pipeline.stage import TrainStageConfig
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
@@ -40,7 +39,7 @@ class Decision:
 
 
 def decide_max_duration(run: StageRun) -> StageRun:
-    """Return a stage's run, with a number for data.max_duration if it trains.
+    """Return the run of a stage that trains, with a number for data.max_duration.
 
     With auto, the first process measures and all take its number; it is kept in the
     stage's folder, so that a resumed run has the batches that it had.
@@ -48,8 +47,7 @@ def decide_max_duration(run: StageRun) -> StageRun:
     Raises:
         InputError: Not even the longest utterance fits.
     """
-    auto = run.config.data.max_duration == AUTO
-    if not auto or not isinstance(run.stage, TrainStageConfig):
+    if run.config.data.max_duration != AUTO:
         return run
     steady_heap(run.world.device)
     path = run.folder / DECISION

@@ -13,7 +13,6 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import torch
-from lhotse import CutSet
 
 from asrkit.pipeline.memory.batches import make_batch
 from asrkit.pipeline.memory.heap import steady_heap
@@ -35,7 +34,7 @@ class Passes:
     """
 
     def __init__(self, run: StageRun) -> None:
-        corpus, world = Corpus(CutSet(), CutSet()), World(0, 1, run.world.device)
+        corpus, world = Corpus(), World(0, 1, run.world.device)
         alone = replace(run, corpus=corpus, world=world)
         self.job = _Job(alone, torch.get_num_threads())
         self.process: SpawnProcess | None = None

@@ -7,11 +7,10 @@ from asrkit.data.batches.batch import Batch
 from asrkit.pipeline.decode.aligner import Aligner, By
 from asrkit.pipeline.decode.choose_search import last_loss, validation_search
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
-from asrkit.pipeline.for_stage import ALIGNMENTS
 from asrkit.pipeline.stage import StageConfig
 from asrkit.pipeline.stages.align_report import report_alignments
 from asrkit.pipeline.stages.initialization import best_of
-from asrkit.pipeline.stages.results import timed
+from asrkit.pipeline.stages.results import ALIGNMENTS, timed
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.attached import write_shards
 from asrkit.transducer.rules import Topology
@@ -33,23 +32,20 @@ class AlignStageConfig(StageConfig):
         """Name the stages whose results this one takes."""
         return [] if self.source.endswith(".pt") else [self.source]
 
+    def run(self, run: StageRun) -> None:
+        """Align the data of a run and report on it."""
+        recognizer = load_source(run, self.source)
+        # One label a frame, whatever was trained: frame-wise training needs that.
+        aligner = Aligner(recognizer, self.by, topology=Topology.MONOTONIC)
+        folder = run.folder / ALIGNMENTS
 
-def run_align(run: StageRun) -> None:
-    """Align the data of a run and report on it."""
-    stage = run.stage
-    assert isinstance(stage, AlignStageConfig)
-    recognizer = load_source(run, stage.source)
-    # One label a frame, whatever was trained: that is what frame-wise training needs.
-    aligner = Aligner(recognizer, stage.by, topology=Topology.MONOTONIC)
-    folder = run.folder / ALIGNMENTS
+        def align() -> dict[str, float]:
+            write_shards(run, folder, Alignments(aligner))
+            if not run.world.is_main:
+                return {}
+            return report_alignments(run, recognizer, folder, self.pictures)
 
-    def align() -> dict[str, float]:
-        write_shards(run, folder, Alignments(aligner))
-        if not run.world.is_main:
-            return {}
-        return report_alignments(run, recognizer, folder, stage.pictures)
-
-    timed(run, align)
+        timed(run, align)
 
 
 def load_source(run: StageRun, source: str) -> Recognizer:

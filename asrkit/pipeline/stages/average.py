@@ -1,6 +1,7 @@
 """The stage that averages the checkpoints of an earlier one."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from asrkit.pipeline.stage import StageConfig
 from asrkit.pipeline.stages.averaging import as_good_as_best, average, last_epochs
@@ -13,6 +14,8 @@ from asrkit.training.checkpoints.checkpoint import save_checkpoint
 class AverageStageConfig(StageConfig):
     """Averages the weights of a stage's checkpoints."""
 
+    takes_corpus: ClassVar[bool] = False
+
     source: str = "full_sum"
     """Stage whose checkpoints are averaged."""
     last: int | None = None
@@ -22,20 +25,17 @@ class AverageStageConfig(StageConfig):
         """Name the stages whose results this one takes."""
         return [self.source]
 
+    def run(self, run: StageRun) -> None:
+        """Write the average where a stage's best checkpoint is looked for."""
+        folder = run.exp_dir / self.source / "checkpoints"
 
-def run_average(run: StageRun) -> None:
-    """Write the average where a stage's best checkpoint is looked for."""
-    stage = run.stage
-    assert isinstance(stage, AverageStageConfig)
-    folder = run.exp_dir / stage.source / "checkpoints"
+        def work() -> dict[str, float]:
+            if not run.world.is_main:
+                return {}
+            paths = (
+                last_epochs(folder, self.last) if self.last else as_good_as_best(folder)
+            )
+            save_checkpoint(average(paths), run.folder / "checkpoints" / "best.pt")
+            return {"checkpoints": len(paths)}
 
-    def work() -> dict[str, float]:
-        if not run.world.is_main:
-            return {}
-        paths = (
-            last_epochs(folder, stage.last) if stage.last else as_good_as_best(folder)
-        )
-        save_checkpoint(average(paths), run.folder / "checkpoints" / "best.pt")
-        return {"checkpoints": len(paths)}
-
-    timed(run, work)
+        timed(run, work)

@@ -1,15 +1,32 @@
 """Weights that a stage takes over from an earlier one or from another run."""
 
 import logging
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.decode.weights import model_weights
-from asrkit.pipeline.stage import InitConfig
 from asrkit.training.checkpoints.checkpoint import load_checkpoint
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class InitConfig:
+    """Where the weights come from; nothing given means a random start."""
+
+    stage: str | None = None
+    """An earlier stage of the same pipeline."""
+    path: str | None = None
+    """A checkpoint of another run."""
+    modules: list[str] = field(default_factory=lambda: ["encoder"])
+    """Parts of the model to take: encoder, predictor, joiner, ctc_head."""
+
+    def __post_init__(self) -> None:
+        """Refuse two origins."""
+        if self.stage and self.path:
+            raise ValueError("init: give stage or path, not both")
 
 
 def initialize(model: AsrModel, init: InitConfig, exp_dir: Path) -> bool:

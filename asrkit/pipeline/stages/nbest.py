@@ -18,10 +18,9 @@ from asrkit.decoding.fusion.label_scores import score_labels
 from asrkit.decoding.search import BeamConfig
 from asrkit.pipeline.decode.fusion import build_fusion
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
-from asrkit.pipeline.for_stage import NBEST
 from asrkit.pipeline.stage import StageConfig
 from asrkit.pipeline.stages.initialization import best_of
-from asrkit.pipeline.stages.results import timed
+from asrkit.pipeline.stages.results import NBEST, timed
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.attached import write_shards
 from asrkit.text.ngram.arpa import write_arpa
@@ -74,25 +73,22 @@ class NBestStageConfig(StageConfig):
         """Name the stages whose results this one takes."""
         return [] if self.source.endswith(".pt") else [self.source]
 
+    def run(self, run: StageRun) -> None:
+        """List hypotheses of the data of a run."""
 
-def run_nbest(run: StageRun) -> None:
-    """List hypotheses of the data of a run."""
-    stage = run.stage
-    assert isinstance(stage, NBestStageConfig)
+        def search() -> dict[str, float]:
+            recognizer = open_source(run, self)
+            fusion = build_fusion(
+                recognizer.config.decode.fusion,
+                recognizer.model,
+                recognizer.tokenizer,
+                recognizer.device,
+            )
+            folder = run.folder / NBEST
+            write_shards(run, folder, NBestSearch(recognizer, fusion, self))
+            return summarize_lists(folder) if run.world.is_main else {}
 
-    def search() -> dict[str, float]:
-        recognizer = open_source(run, stage)
-        fusion = build_fusion(
-            recognizer.config.decode.fusion,
-            recognizer.model,
-            recognizer.tokenizer,
-            recognizer.device,
-        )
-        folder = run.folder / NBEST
-        write_shards(run, folder, NBestSearch(recognizer, fusion, stage))
-        return summarize_lists(folder) if run.world.is_main else {}
-
-    timed(run, search)
+        timed(run, search)
 
 
 def open_source(run: StageRun, stage: NBestStageConfig) -> Recognizer:

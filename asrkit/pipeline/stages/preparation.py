@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from asrkit.data.report.report import DataReport, make_report
 from asrkit.data.shards.shard import open_shards
 from asrkit.models.encoder import EncoderConfig
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.for_stage import for_stage
 from asrkit.text.load import load_tokenizer
 from asrkit.text.tokenizer import TOKENS_FILE, Tokenizer
 from asrkit.training.distributed import World
@@ -75,8 +75,17 @@ def open_parts(config: Config, folder: Path, parts: list[str]) -> CutSet:
     return cuts
 
 
-def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
-    """Look at all utterances of a run before it begins; no audio is read."""
+def report_data(
+    config: Config, tokenizer: Tokenizer, trained: Sequence[Config]
+) -> DataReport:
+    """Look at all utterances of a run before it begins; no audio is read.
+
+    Args:
+        config: Of the run.
+        tokenizer: Of its transcripts.
+        trained: The configurations of the stages that train: which transcripts are
+            too long depends on losses and encoders.
+    """
     data = config.data
     check_weights(data.shards, data.weights)
     # A part that is trained on, too, is checked as one: then its bad utterances matter.
@@ -85,11 +94,10 @@ def report_data(config: Config, tokenizer: Tokenizer) -> DataReport:
     folder = Path(data.manifests)
     # CTC and monotonic paths give each label a frame of its own; CTC needs one more
     # between repeats.
-    stages = [for_stage(config, name) for name in config.pipeline.training()]
-    losses = [stage.loss for stage in stages]
+    losses = [view.loss for view in trained]
     repeats = any("ctc" in loss.trained for loss in losses)
     monotonic = any(loss.paths not in (None, Topology.REGULAR) for loss in losses)
-    encoders = [stage.encoder for stage in stages] or [config.encoder]
+    encoders = [view.encoder for view in trained] or [config.encoder]
     coarsest = max(encoders, key=lambda encoder: encoder.subsampling)
     rate = config.features.sampling_rate
     return make_report(

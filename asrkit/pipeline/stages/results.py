@@ -16,8 +16,15 @@ from asrkit.utils.files import atomic_write
 
 logger = logging.getLogger(__name__)
 
+ALIGNMENTS = "alignments"
+NBEST = "nbest"
 _LABELS = {"seconds": "time", "wer": "best dev wer"}
 """What the log calls some of the facts."""
+
+
+def result_folder(exp_dir: Path, source: str, kind: str) -> Path:
+    """Return where a stage's results of a kind are, or a folder given by its path."""
+    return Path(source) if "/" in source else exp_dir / source / kind
 
 
 def write_done(folder: Path, facts: dict[str, Any]) -> None:

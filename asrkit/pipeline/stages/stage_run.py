@@ -1,6 +1,7 @@
 """What a stage is run with."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from asrkit.training.distributed import World
 class Corpus:
     """The utterances of a run, without those that are left out."""
 
-    train: CutSet
-    dev: CutSet
+    train: CutSet = field(default_factory=CutSet)
+    dev: CutSet = field(default_factory=CutSet)
+    max_seconds: float = math.inf
+    """No training utterance is longer."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,12 @@ class StageRun:
     config: Config
     """As this stage sees it."""
     plain: dict[str, Any]
-    """The same as plain values, for checkpoints."""
+    """What it depends on of that, as plain values, for snapshot and checkpoints."""
     folder: Path
     exp_dir: Path
     tokenizer: Tokenizer
-    corpus: Corpus
     world: World
+    corpus: Corpus = Corpus()
+    """Comes when all stages have been checked."""
     memory_limit_gb: float | None = None
     """What the largest batch was planned for, GB, if it was."""

@@ -1,8 +1,10 @@
 """A stage that trains: the one place where configs become objects that train."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import torch
 from lhotse import CutSet
@@ -12,15 +14,21 @@ from asrkit.data.attached.alignments import AttachAlignments
 from asrkit.data.attached.nbest_lists import AttachNBest
 from asrkit.data.batches.loader import Attach
 from asrkit.data.batches.plan import plan_once
+from asrkit.data.features.augment import AugmentConfig
+from asrkit.data.features.chunks import ChunkConfig
 from asrkit.data.left_out import LeftOutList
-from asrkit.models.dropout import Dropout
+from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import list_search, validation_search
 from asrkit.pipeline.decode.recognizer import describe
-from asrkit.pipeline.for_stage import ALIGNMENTS, NBEST, result_folder
-from asrkit.pipeline.stage import TrainStageConfig
-from asrkit.pipeline.stages.initialization import initialize
+from asrkit.pipeline.stage import StageConfig
+from asrkit.pipeline.stages.initialization import InitConfig, initialize
 from asrkit.pipeline.stages.preparation import With
-from asrkit.pipeline.stages.results import run_to_end
+from asrkit.pipeline.stages.results import (
+    ALIGNMENTS,
+    NBEST,
+    result_folder,
+    run_to_end,
+)
 from asrkit.pipeline.stages.stage_run import Corpus, StageRun
 from asrkit.pipeline.tasks.asr_task import AsrTask
 from asrkit.pipeline.tasks.batches import (
@@ -43,16 +51,67 @@ _EXAMPLES = 5
 _OF_FRAMES = {"frames_right": "frames_right_share"}
 
 
-def run_train(run: StageRun) -> None:
-    """Train a stage to its end."""
-    task = build_task(run)
-    if not has_begun(run.folder):  # else all weights come from its checkpoint
-        initialized = initialize(task.model, train_config(run).init, run.exp_dir)
-        if not initialized:
-            set_feature_statistics(task, run)
-    trainer = build_trainer(run, task)
-    describe_run(task.model, run.world)
-    run_to_end(trainer, run.folder)
+@dataclass(kw_only=True)
+class TrainStageConfig(StageConfig):
+    """Trains the model with one criterion."""
+
+    trains: ClassVar[bool] = True
+
+    lr_scale: float = 1.0
+    """Factor on all learning rates, e.g. of a stage that goes on gently."""
+    init: InitConfig = field(default_factory=InitConfig)
+    """Where the weights come from."""
+    freeze: list[str] = field(default_factory=list)
+    """Parameters not to train: names below the model (encoder, encoder.blocks.0) or
+    patterns of them (*norm*)."""
+    alignments: str | None = None
+    """Stage that aligned the data, or a folder of alignments (with a slash)."""
+    chunks: ChunkConfig | None = None
+    """Train on pieces of this size instead of whole utterances; needs `alignments`."""
+    nbest: str | None = None
+    """Stage that made lists of hypotheses, or a folder of them (with a slash)."""
+    select: str = "wer"
+    """Scalar of validation that picks the best checkpoint (the lowest wins)."""
+
+    def __post_init__(self) -> None:
+        """Check the view of the data."""
+        if self.chunks is not None and self.alignments is None:
+            raise ValueError("chunks: pieces of utterances need alignments, set it")
+
+    def needs(self) -> list[str]:
+        """Name the stages whose results this one takes."""
+        names = [self.init.stage, self.alignments, self.nbest]
+        return [name for name in names if name and "/" not in name]
+
+    def view(self, config: Config) -> Config:
+        """Leave the time axis as it was aligned."""
+        if self.alignments is None:
+            return config
+        augment = without_warping(config.augment, config.data.stored_features)
+        return replace(config, augment=augment)
+
+    def matters(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all but the language model."""
+        return {key: value for key, value in plain.items() if key != "lm"}
+
+    def check(self, run: StageRun) -> None:
+        """Look for what the loss needs; build what is trained."""
+        check_data(run)
+        build_task(run)
+
+    def run(self, run: StageRun) -> None:
+        """Train to the end."""
+        from asrkit.pipeline.memory.auto import decide_max_duration  # it builds tasks
+
+        run = decide_max_duration(run)
+        task = build_task(run)
+        if not has_begun(run.folder):  # else all weights come from its checkpoint
+            initialized = initialize(task.model, self.init, run.exp_dir)
+            if not initialized:
+                set_feature_statistics(task, run)
+        trainer = build_trainer(run, task)
+        describe_run(task.model, run.world)
+        run_to_end(trainer, run.folder)
 
 
 def train_config(run: StageRun) -> TrainStageConfig:
@@ -61,13 +120,20 @@ def train_config(run: StageRun) -> TrainStageConfig:
     return run.stage
 
 
+def without_warping(augment: AugmentConfig, stored_features: bool) -> AugmentConfig:
+    """Return an augmentation that leaves the time axis as it was aligned.
+
+    Stored copies of other speeds have alignments of their own.
+    """
+    wave = augment.wave if stored_features else replace(augment.wave, speeds=[1.0])
+    return replace(augment, wave=wave, spec=replace(augment.spec, time_warp=0))
+
+
 def build_task(run: StageRun) -> AsrTask:
     """Make model and criterion with random weights that depend on the seed alone."""
     config, stage = run.config, train_config(run)
     torch.manual_seed(config.seed)
     model = config.model.build(config.features.num_bins, run.tokenizer.vocab_size)
-    if stage.dropout is not None:
-        set_dropout(model, stage.dropout)
     criterion = config.loss.build(model)
     if config.loss.search_beam:
         criterion.take_search(list_search(config.loss))
@@ -117,7 +183,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
         config.optim.build(task),
         factor=lambda progress: stage.lr_scale * config.schedule.factor(progress),
         batches=TrainBatches(config, corpus.train, run.tokenizer, run.world, attach),
-        length=Length(stage.num_epochs, stage.num_updates),
+        length=Length(config.num_epochs, config.num_updates),
         validate=Validation(
             batches=DevBatches(config, corpus.dev, run.tokenizer, run.world, attach),
             search=validation_search(config.decode, config.loss).build(),
@@ -154,9 +220,11 @@ def attachments(run: StageRun) -> list[Attach]:
 
 def usable(run: StageRun, attach: Sequence[Attach]) -> Corpus:
     """Return the utterances that have all that the stage needs; list the others."""
-    limit = train_config(run).max_seconds
+    limit = run.config.data.max_seconds
+    if limit >= run.corpus.max_seconds:
+        limit = math.inf
     train = _pick(run, "train", run.corpus.train, attach, limit)
-    return Corpus(train, _pick(run, "dev", run.corpus.dev, attach, None))
+    return Corpus(train, _pick(run, "dev", run.corpus.dev, attach, math.inf), limit)
 
 
 def _pick(
@@ -164,11 +232,10 @@ def _pick(
     part: str,
     cuts: CutSet,
     attach: Sequence[Attach],
-    max_seconds: float | None,
+    limit: float,
 ) -> CutSet:
-    if not attach and max_seconds is None:
+    if not attach and limit == math.inf:
         return cuts
-    limit = float("inf") if max_seconds is None else max_seconds
     kept: set[str] = set()
     lacking, longer = [], []
     for cut in cuts:
@@ -192,13 +259,6 @@ def _pick(
             some = ", ".join(ids[:_EXAMPLES]) + (", ..." if ids[_EXAMPLES:] else "")
             logger.info("left out %d of %s, %s: %s", len(ids), part, why, some)
     return cuts.filter(With(kept))
-
-
-def set_dropout(model: nn.Module, probability: float) -> None:
-    """Change the probability of all dropout in a model."""
-    for module in model.modules():
-        if isinstance(module, Dropout):
-            module.probability = probability
 
 
 @torch.no_grad()

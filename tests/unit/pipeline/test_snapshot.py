@@ -1,11 +1,16 @@
 """What may change between two starts of a stage, and what may not."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
+from asrkit.pipeline.for_stage import for_stage
+from asrkit.pipeline.saved_config import read_config
 from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
 from asrkit.utils.errors import InputError
+from asrkit.utils.plain import to_plain
+from tests.unit.pipeline.compose import make
 
 CONFIG = {
     "encoder": {"class": "ConformerConfig", "dim": 144},
@@ -50,6 +55,39 @@ def test_an_unfinished_stage_can_and_says_so(path, caplog):
 def test_logging_and_workers_may_change_after_the_end(path):
     check_snapshot(changed("trainer", "log_every", 1), path, done=True)
     check_snapshot(changed("data", "num_workers", 8), path, done=True)
+
+
+def older(plain, **own):
+    """Return a stage's view as versions wrote it whose stages repeated settings."""
+    [(name, stage)] = plain["pipeline"]["stages"].items()
+    unset = dict.fromkeys(
+        ["loss", "optim", "schedule", "encoder", "augment", "dropout", "max_duration",
+         "max_seconds", "accumulate", "clip_norm", "num_updates"]
+    )  # fmt: skip
+    stage = {k: v for k, v in stage.items() if k != "set"} | unset
+    stages = {name: {**stage, "num_epochs": 30.0, **own}}
+    return {**plain, "lm": None, "pipeline": {**plain["pipeline"], "stages": stages}}
+
+
+@pytest.mark.parametrize("name", ["ctc", "viterbi", "align", "mbr"])
+def test_what_an_older_version_wrote_is_the_same(tmp_path, name):
+    config = make("pipeline=progressive")
+    view = for_stage(config, name)
+    old = to_plain(view)
+    if view.pipeline.stages[name].trains:
+        old = older(old, loss=to_plain(view.loss), num_epochs=1.5, max_duration=30)
+    assert read_config(old) == replace(view, lm=read_config(old).lm)
+    now = config.pipeline.stages[name].matters(to_plain(view))
+    before = {key: old[key] for key in now}
+    write_snapshot(before, tmp_path / name / "config.yaml")
+    check_snapshot(now, tmp_path / name / "config.yaml", done=True)
+
+
+def test_the_dropout_of_an_older_stage_is_the_networks():
+    old = older(to_plain(for_stage(make(), "train")), dropout=0.375)
+    view = read_config(old)
+    assert (view.encoder.dropout, view.predictor.dropout) == (0.375, 0.375)
+    assert old["encoder"]["dropout"] != 0.375  # what is read stays as it is
 
 
 @pytest.mark.parametrize("done", [True, False])

@@ -7,13 +7,14 @@ import torch
 
 from asrkit.losses.mwer import MwerLossConfig
 from asrkit.models.conformer import ConformerConfig
-from asrkit.pipeline.for_stage import for_stage, result_folder
-from asrkit.pipeline.runner import check_order, what_matters
+from asrkit.pipeline.for_stage import for_stage
+from asrkit.pipeline.runner import check_order
 from asrkit.pipeline.saved_config import read_config
 from asrkit.pipeline.snapshot import differences
 from asrkit.pipeline.stages.align_report import find_suspicious
 from asrkit.pipeline.stages.nbest import Risk, risks
-from asrkit.pipeline.stages.train import check_data, set_dropout
+from asrkit.pipeline.stages.results import result_folder
+from asrkit.pipeline.stages.train import check_data
 from asrkit.pipeline.tasks.asr_task import freeze_parameters
 from asrkit.text.phone import PhoneTokenizer
 from asrkit.text.tokenizer import SPECIAL_PIECES
@@ -28,12 +29,12 @@ def make(*overrides):
 
 
 def training(config):
-    return [config.pipeline.stages[name] for name in config.pipeline.training()]
+    return [for_stage(config, name) for name in config.pipeline.training()]
 
 
 def seen(config, name):
-    stage = config.pipeline.stages[name]
-    return what_matters(stage, to_plain(for_stage(config, name)))
+    plain = to_plain(for_stage(config, name))
+    return config.pipeline.stages[name].matters(plain)
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +43,11 @@ def config():
 
 
 def test_the_stages_share_the_length_of_a_run(config):
-    lengths = [stage.num_updates for stage in training(config)]
+    lengths = [view.num_updates for view in training(config)]
     assert sum(lengths) == 1000
     by_epochs = training(make("num_epochs=20"))
-    assert sum(stage.num_epochs for stage in by_epochs) == pytest.approx(20.0)
-    assert all(stage.num_updates is None for stage in by_epochs)
+    assert sum(view.num_epochs for view in by_epochs) == pytest.approx(20.0)
+    assert all(view.num_updates is None for view in by_epochs)
 
 
 def test_one_choice_of_the_loss_holds_for_the_full_sum():
@@ -56,17 +57,19 @@ def test_one_choice_of_the_loss_holds_for_the_full_sum():
 
 
 def test_a_stage_sees_its_own_settings():
-    own = "pipeline.stages.ctc"
+    own = "pipeline.stages.ctc.set"
     config = make(
-        f"+encoder@{own}.encoder=conformer_2m", f"{own}.max_duration=77",
-        f"{own}.accumulate=3", f"{own}.clip_norm=0", "encoder=conformer_10m",
+        f"+encoder@{own}.encoder=conformer_2m", f"{own}.data.max_duration=77",
+        f"{own}.trainer.accumulate=3", f"{own}.trainer.clip_norm=0",
+        f"{own}.predictor.dropout=0.25", "encoder=conformer_10m",
     )  # fmt: skip
     ctc, viterbi = for_stage(config, "ctc"), for_stage(config, "viterbi")
     assert isinstance(ctc.encoder, ConformerConfig)
     assert ctc.encoder.dim < viterbi.encoder.dim == config.encoder.dim
     assert (ctc.data.max_duration, viterbi.data.max_duration) == (77, 600)
     assert (ctc.trainer.accumulate, ctc.trainer.clip_norm) == (3, 0)
-    assert ctc.loss == config.pipeline.stages["ctc"].loss != config.loss
+    assert (ctc.predictor.dropout, viterbi.predictor.dropout) == (0.25, 0.1)
+    assert ctc.loss == config.pipeline.stages["ctc"].set["loss"] != config.loss
     assert ctc.pipeline.order == ["ctc"]
     # Alignments are of the audio as it is.
     assert ctc.augment.wave.speeds == [0.9, 1.0, 1.1]
@@ -86,7 +89,8 @@ def test_what_a_checkpoint_carries_comes_back(config):
 @pytest.mark.parametrize(
     ("override", "touched"),
     [
-        ("pipeline.stages.mbr.num_epochs=3", {"mbr"}),
+        ("pipeline.stages.mbr.set.num_epochs=3", {"mbr"}),
+        ("pipeline.stages.mbr.set.optim.lr=3", {"mbr"}),
         ("pipeline.stages.align.by=CTC", {"align"}),
         ("optim.lr=0.5", {"ctc", "viterbi", "full_sum", "mbr"}),
         ("loss.topology=REGULAR", {"full_sum"}),
@@ -101,6 +105,37 @@ def test_a_change_touches_the_stages_that_depend_on_it(config, override, touched
         if differences(seen(config, name), seen(other, name))
     }
     assert changed == touched
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("mbr.set.data.max_durration=3", "DataConfig.*Did you mean 'max_duration'"),
+        ("mbr.set.optim.lr=fast", "mbr.set.optim.lr=fast: a number is wanted there"),
+        ("mbr.set.trainer.accumulate=0", "set.trainer: trainer.accumulate must be at"),
+        ("mbr.set.data.train=[a]", "data.train is the same in all stages of a run"),
+        ("align.set.tokenizer.name=x", "tokenizer is the same in all stages"),
+        ("mbr.set.optm.lr=3", r"set.optm \(Config\): .*Did you mean 'optim'"),
+        ("mbr.set={data.max_duration: 3}", "no 'data.max_duration' here"),
+    ],
+)  # fmt: skip
+def test_what_a_stage_cannot_set_is_named(override, message):
+    config = make(f"pipeline.stages.{override}")
+    with pytest.raises(InputError, match=f"^pipeline.*{message}"):
+        for_stage(config, override.partition(".")[0])
+
+
+def test_a_component_in_place_of_shared_and_other_keys_is_refused():
+    config = make("+data@pipeline.stages.mbr.set.data=default")
+    with pytest.raises(InputError, match=r"data\.manifests is the same in all"):
+        for_stage(config, "mbr")
+
+
+def test_a_view_is_the_configuration_of_a_run_of_the_stage_alone(config):
+    for name in config.pipeline.order:
+        view = for_stage(config, name)
+        assert view.pipeline.stages[name].set == {}
+        assert for_stage(view, name) == view
 
 
 def test_a_stage_comes_after_what_it_needs(config, tmp_path):
@@ -157,9 +192,6 @@ def test_parameters_are_frozen_by_name_or_pattern():
     assert any(name.startswith("encoder.blocks.0") for name in frozen)
     with pytest.raises(InputError, match="no parameter is called 'joiner'"):
         freeze_parameters(model, ["joiner"])
-    set_dropout(model, 0.5)
-    probabilities = {getattr(m, "probability", 0.5) for m in model.modules()}
-    assert probabilities == {0.5}
 
 
 def test_risks_are_counted_in_tokens_words_or_phones():
@@ -193,7 +225,7 @@ def test_every_training_stage_has_its_criterion(config):
 
 
 def test_a_stage_may_have_an_optimizer_and_a_schedule_of_its_own():
-    own = "pipeline.stages.viterbi"
+    own = "pipeline.stages.viterbi.set"
     config = make(f"+optim@{own}.optim=nadam", f"schedule@{own}.schedule=triangle")
     viterbi, ctc = for_stage(config, "viterbi"), for_stage(config, "ctc")
     assert type(viterbi.optim).__name__ == "NAdamConfig"

@@ -9,8 +9,7 @@ import torch
 
 from asrkit.cli.decoding import decode
 from asrkit.cli.training import average
-from asrkit.pipeline.stage import InitConfig
-from asrkit.pipeline.stages.initialization import initialize
+from asrkit.pipeline.stages.initialization import InitConfig, initialize
 from asrkit.utils.errors import InputError
 from tests.unit.training.toy import make_trainer
 

@@ -78,8 +78,11 @@ def test_what_is_written_is_read_again():
         ({"names": ["a", 1]}, r"names\[1\]=1: text is wanted"),
         ({"weights": {"x": "1"}}, r"weights\.x=1: a number is wanted"),
         ({"part": {"class": "Gone"}}, "names 'Gone', which this version"),
-        ({"part": {"class": "Whole", "part": None}}, "part=None: Part is wanted"),
-        ({"part": 3}, "part=3: Part is wanted"),
+        (
+            {"part": {"class": "Whole", "part": None}},
+            "part=None: a component .Part",
+        ),
+        ({"part": 3}, "part=3: a component .Part., chosen"),
         ({"part": {"class": "Large", "rate": -1}}, "Large: rate is negative"),
     ],
 )
@@ -114,7 +117,7 @@ def test_some_keys_change_and_the_rest_stays():
         ({"part": {"rat": 1}}, r"set\.part\.rat \(Large\): .*Did you mean 'rate'"),
         ({"part": {"rate": "fast"}}, r"set\.part\.rate=fast: a number is wanted"),
         ({"part": {"rate": -1}}, r"set\.part: rate is negative"),
-        ({"part": Whole(part=Part())}, r"set\.part=.*: Part is wanted"),
+        ({"part": Whole(part=Part())}, r"set\.part=.*: a component .Part., chosen"),
         ({"limit": {"x": 1}}, r"set\.limit=.*: a whole number is wanted"),
         ({"part.rate": 1}, r"no 'part\.rate' here"),
     ],

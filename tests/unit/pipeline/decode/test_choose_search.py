@@ -58,7 +58,7 @@ def test_validation_takes_what_the_stage_trains():
 
 
 def test_the_last_stage_that_trains_is_decoded_with():
-    own = ["+loss@pipeline.stages.train.loss=ctc"]
+    own = ["+loss@pipeline.stages.train.set.loss=ctc"]
     for overrides, expected in (
         ([], FusedLossConfig),
         (["loss=pruned"], PrunedLossConfig),

@@ -1,19 +1,23 @@
 """Language models: the task's sums, validation, and which checkpoints are accepted."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from asrkit.cli.training.train_lm import chosen_lm
 from asrkit.data.text.batches import TextBatch
 from asrkit.models.lm.lstm_lm import LstmLmConfig
 from asrkit.pipeline.decode.lm import load_lm
 from asrkit.pipeline.decode.recognizer import describe
 from asrkit.pipeline.experiment import find_checkpoint
-from asrkit.pipeline.lm_config import LmConfig
-from asrkit.pipeline.lm_runner import chosen_lm
+from asrkit.pipeline.for_stage import for_stage
+from asrkit.pipeline.snapshot import differences
+from asrkit.pipeline.stages.lm import LmConfig
+from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.lm_task import LmTask, LmValidation, perplexity, summarize
 from asrkit.text.char import CharTokenizerConfig
 from asrkit.training.checkpoints.checkpoint import save_checkpoint
@@ -22,6 +26,7 @@ from asrkit.training.optimizers.optim import AdamWConfig
 from asrkit.training.optimizers.schedule import ConstantConfig
 from asrkit.utils.errors import InputError
 from asrkit.utils.plain import to_plain
+from tests.unit.pipeline.compose import make
 
 CPU = torch.device("cpu")
 TOKENIZER = CharTokenizerConfig().train(["A B C"])
@@ -149,6 +154,38 @@ def test_a_training_without_text_is_refused():
         LmConfig(**settings, transcripts=False)
     with pytest.raises(ValueError, match=r"lm.max_tokens must be positive, got 0"):
         LmConfig(**settings, max_tokens=0)
+
+
+def test_a_stage_has_the_name_of_its_language_model():
+    for name in ("lstm", "lm_lstm"):
+        config = make(f"+lm@pipeline.stages.{name}=lstm", f"pipeline.order=[{name}]")
+        stage, exp_dir = config.pipeline.stages[name], Path("exp")
+        run = StageRun(
+            stage=stage, config=config, plain={}, folder=exp_dir / name,
+            exp_dir=exp_dir, tokenizer=TOKENIZER, world=World(0, 1, CPU),
+        )  # fmt: skip
+        if name == "lm_lstm":
+            stage.check(run)
+            continue
+        with pytest.raises(InputError, match="called 'lstm': call the stage lm_lstm"):
+            stage.check(run)
+
+
+def test_a_language_model_depends_on_its_text_and_not_on_the_recognizer():
+    def matters(*overrides):
+        config = make(
+            "+lm@pipeline.stages.lm_lstm=lstm", "pipeline.order=[lm_lstm]", *overrides
+        )
+        plain = to_plain(for_stage(config, "lm_lstm"))
+        return config.pipeline.stages["lm_lstm"].matters(plain)
+
+    before = matters()
+    assert before["lm"]["class"] == "LmConfig"
+    assert matters("encoder=conformer_2m", "data.max_duration=3", "lm.name=x") == before
+    clipped = matters("pipeline.stages.lm_lstm.set.trainer.clip_norm=2")
+    assert list(differences(before, clipped)) == ["trainer.clip_norm"]
+    for override in ("data.train=[other]", "pipeline.stages.lm_lstm.max_tokens=3"):
+        assert len(differences(before, matters(override))) == 1
 
 
 def test_a_run_without_language_model_says_what_to_choose():

@@ -69,12 +69,10 @@ def test_a_damaged_decision_is_one_clear_message(tmp_path):
         decide_max_duration(run)
 
 
-def test_only_stages_that_train_and_have_no_number_are_decided(tmp_path):
+def test_only_stages_that_have_no_number_are_decided(tmp_path):
     progressive = ["pipeline=progressive"]
-    align = stage_run(tmp_path, "align", *progressive)
-    assert decide_max_duration(align) is align
     own = stage_run(
-        tmp_path, "ctc", *progressive, "pipeline.stages.ctc.max_duration=40"
+        tmp_path, "ctc", *progressive, "pipeline.stages.ctc.set.data.max_duration=40"
     )
     assert decide_max_duration(own) is own
     plain = stage_run(tmp_path, "train")
