@@ -15,7 +15,7 @@ from asrkit.cli.output import Output, add_options
 from asrkit.config import from_plain
 from asrkit.data.audio_files import read_audio
 from asrkit.data.batches.batch import read
-from asrkit.data.batches.plan import plan_once
+from asrkit.data.batches.cuts import plan_once
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.transcript import Transcript

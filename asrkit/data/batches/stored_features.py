@@ -9,7 +9,7 @@ from lhotse import CutSet, Features, NumpyFilesWriter
 from lhotse.cut import MonoCut
 
 from asrkit.data.batches.batch import lengths, pad, read
-from asrkit.data.batches.plan import plan_once
+from asrkit.data.batches.cuts import plan_once
 from asrkit.data.corpora.manifests import load_cuts, manifest_path, write_manifests
 from asrkit.data.features.fbank import FRAME_SHIFT, Fbank
 from asrkit.data.progress import track
