@@ -209,3 +209,12 @@ def test_a_batch_in_two_halves_is_the_same_sentences(store):
     for name in ("rows", "tokens", "token_lens"):
         halves = [torch.as_tensor(getattr(half, name)) for half in (first, rest)]
         assert torch.equal(torch.cat(halves), torch.as_tensor(getattr(batch, name)))
+
+
+def test_a_sentence_longer_than_a_batch_is_one_of_its_own(tokenizer, tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join("A" * count for count in (3, 100, 4, 3)))
+    _, store = encode([path], tokenizer, tmp_path, max_tokens=200)
+    batches = text_batches_once(store, max_tokens=9)
+    # With their ends: 5 and 4 tokens, and twice 5 are too many.
+    assert [batch.rows.tolist() for batch in batches] == [[1], [2], [0, 3]]
