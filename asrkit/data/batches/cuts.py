@@ -1,13 +1,13 @@
 """Batches of cuts, planned but not read yet."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from lhotse import CutSet
 from lhotse.cut import Cut
 
+from asrkit.data.batches.mixture import Mixture
 from asrkit.data.batches.plan import (
     BatchPlan,
     Position,
@@ -25,28 +25,6 @@ class PlannedBatch:
     """After this batch, and those of the other processes beside it."""
     seed: int
     """For what is random in reading it."""
-
-
-class Source(Protocol):
-    """Utterances to train on, by their rows."""
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """Names of the utterances."""
-        ...
-
-    @property
-    def seconds(self) -> np.ndarray:
-        """Audio of each utterance, (N,), float64."""
-        ...
-
-    def blocks(self, epoch: int, generator: np.random.Generator) -> list[np.ndarray]:
-        """Return the rows of an epoch in blocks that are shuffled one by one."""
-        ...
-
-    def take(self, rows: np.ndarray) -> CutSet:
-        """Return some utterances."""
-        ...
 
 
 class CutList:
@@ -68,6 +46,10 @@ class CutList:
     def take(self, rows: np.ndarray) -> CutSet:
         """Return some utterances."""
         return CutSet.from_cuts(self.cuts[row] for row in rows)
+
+
+Source = CutList | Mixture
+"""Utterances to train on, by their rows."""
 
 
 @dataclass(frozen=True)
