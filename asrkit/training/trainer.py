@@ -205,7 +205,7 @@ class Trainer:
     @property
     def done(self) -> float:
         """Share of the training that is done, 0 to 1."""
-        return self.length.done(self.epochs + 1e-6, self.update)
+        return self.length.done(self.epochs, self.update)
 
     @property
     def seconds(self) -> float:
@@ -215,7 +215,7 @@ class Trainer:
     @property
     def epoch(self) -> int:
         """Whole epochs that are done."""
-        return int(self.epochs + 1e-6)
+        return int(self.epochs)
 
     def groups(self) -> Iterator[Group]:
         """Yield the batches of one update after the other, until training is done."""

@@ -22,9 +22,16 @@ import torch
 
 from asrkit.cli.main import run
 from asrkit.data.batches.batch import Batch
+from asrkit.data.batches.cuts import (
+    CutList,
+    PlannedBatch,
+    PlannedCuts,
+    Source,
+    plan_cuts,
+)
 from asrkit.data.batches.loader import make_loader
-from asrkit.data.batches.plan import BatchPlan, PlannedBatch, Position
-from asrkit.data.batches.shard_plan import ShardPlan, open_mixture
+from asrkit.data.batches.mixture import Mixture, open_mixture
+from asrkit.data.batches.plan import Position
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.data.features.wave_augment import WaveAugmentConfig
 from asrkit.data.shards.shard import Field, open_shards
@@ -42,8 +49,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         shards = args.shards or _write(args.manifests, args.set, Path(temporary))
         plans: dict[str, Callable[[], Iterable[PlannedBatch]]] = {
-            "files": lambda: _file_plan(args.manifests, args.set),
-            "shards": lambda: _shard_plan(shards),
+            "files": lambda: _plan(CutList(load_cuts(args.manifests, args.set))),
+            "shards": lambda: _plan(_open_shards(shards)),
         }
         print(
             "source  utterances  audio h   wall s    CPU s  audio h/core h  "
@@ -74,27 +81,19 @@ def _write(manifests: Path, part: str, folder: Path) -> str:
     return str(folder)
 
 
-def _file_plan(manifests: Path, part: str) -> BatchPlan:
-    return BatchPlan(
-        load_cuts(manifests, part),
+def _plan(source: Source) -> PlannedCuts:
+    return plan_cuts(
+        source,
         max_duration=_MAX_DURATION,
         max_cuts=None,
         num_buckets=_NUM_BUCKETS,
-        shuffle=True,
         seed=0,
     )
 
 
-def _shard_plan(shards: str) -> ShardPlan:
+def _open_shards(shards: str) -> Mixture:
     ids = {cut.id for cut in open_shards(shards)}
-    return ShardPlan(
-        open_mixture([shards], [], ids, seed=0),
-        max_duration=_MAX_DURATION,
-        max_cuts=None,
-        num_buckets=_NUM_BUCKETS,
-        block=8,
-        seed=0,
-    )
+    return open_mixture([shards], [], ids, block=8, seed=0)
 
 
 def _one_pass(
@@ -110,10 +109,10 @@ def _one_pass(
         num_workers=0, prefetch=1,
     )  # fmt: skip
     for batch, position in loader:
-        if position.epoch > 0:
-            break
         count += len(batch.ids)
         seconds += batch.seconds
+        if position.epoch > 0:
+            break
     return (
         count,
         seconds / 3600,

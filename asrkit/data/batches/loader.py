@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from asrkit.data.batches.batch import Batch
-from asrkit.data.batches.plan import PlannedBatch, Position
+from asrkit.data.batches.cuts import PlannedBatch
+from asrkit.data.batches.plan import Position
 from asrkit.data.batches.workers import Reader, read_batches
 from asrkit.data.batches.workers import start_worker as start_worker
 from asrkit.data.features.wave_augment import WaveAugment
@@ -71,12 +72,13 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Check the limits."""
-        if self.max_duration != "auto" and not isinstance(
-            self.max_duration, int | float
+        seconds = self.max_duration
+        if seconds != "auto" and not (
+            isinstance(seconds, int | float) and 0.0 < seconds < float("inf")
         ):
             raise ValueError(
-                "data.max_duration is a number of seconds or auto, got "
-                f"{self.max_duration!r}"
+                f"data.max_duration is a number of seconds above 0 or auto, got "
+                f"{seconds!r}"
             )
         if self.shard_block < 1:
             raise ValueError(

@@ -1,23 +1,21 @@
-"""Which utterances go into which batch: the same plan for every number of processes.
+"""Which rows go into which batch: one plan for utterances, shards and sentences.
 
-The plan is one endless series of batches. Process r of W takes every W-th batch from
-the r-th on, so that W processes together see what one process sees in W times as many
-steps, nothing is left out, and all have equally many. A position in the plan (epoch
-and batches of it) is all that has to be kept to go on later.
+A plan knows nothing but lengths, seconds or tokens. It is one endless series of batches
+that depends on the seed alone. Process r of W takes every W-th batch from the r-th on,
+so that W processes together see what one process sees in W times as many steps, nothing
+is left out, and all have equally many. A position in the plan (epoch and batches of it)
+is all that has to be kept to go on later.
 """
 
-import itertools
-import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Generic, TypeVar
+from functools import lru_cache
 
-from lhotse import CutSet
-from lhotse.cut import Cut
-from lhotse.dataset import DynamicBucketingSampler
+import numpy as np
 
-Content = TypeVar("Content")
+Blocks = Callable[[int, np.random.Generator], list[np.ndarray]]
+"""Gives the rows of an epoch, each as often as it comes, in blocks: batches are made of
+one block alone, and come in the order of the blocks."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +23,12 @@ class Position:
     """Where in the plan something is."""
 
     epoch: int = 0
-    """Full passes over the data, from 0."""
+    """Full passes over the data that lie before."""
     batches: int = 0
-    """Batches of this epoch that lie before, over all processes."""
+    """Batches of this epoch that lie before, over all processes: never all of them, as
+    the end of an epoch is the beginning of the next."""
     done: float = 0.0
-    """Share of this epoch's audio that lies before, 0 to 1."""
+    """Share of this epoch's batches that lie before, less than 1."""
 
     @staticmethod
     def from_state(state: Mapping[str, float]) -> "Position":
@@ -42,155 +41,141 @@ class Position:
 
     @property
     def epochs(self) -> float:
-        """Epochs that lie before, as one number."""
+        """Epochs that lie before, as one number; whole exactly where one ends."""
         return self.epoch + self.done
 
 
-@dataclass(frozen=True)
-class PlannedBatch:
-    """The cuts of one batch, not read yet."""
+class BatchPlan:
+    """Deals rows into batches of like lengths, epoch after epoch.
 
-    cuts: CutSet
-    position: Position
-    """After this batch."""
-    seed: int
-    """For what is random in reading it."""
-
-
-class EndlessPlan(ABC, Generic[Content]):
-    """Deals the batches of epoch after epoch out to processes.
+    In every epoch the rows of a block are shuffled, sorted by their groups, and cut
+    into batches; then these are shuffled. So a batch holds other rows of a group every
+    time, and short and long batches come mixed.
 
     Args:
-        total: Sum of the sizes of an epoch's batches, where all epochs have the same.
-        seed: Of the order.
-        rank: This process.
-        world_size: Processes.
-    """
-
-    def __init__(self, *, total: float, seed: int, rank: int, world_size: int) -> None:
-        self.total = total
-        self.seed = seed
-        self.rank = rank
-        self.world_size = world_size
-        self.start = Position()  # set it to go on from there
-
-    def epoch_total(self, epoch: int) -> float:
-        """Return the sum of the sizes of an epoch's batches."""
-        return self.total
-
-    @abstractmethod
-    def batches(self, epoch: int) -> Iterator[tuple[Content, float]]:
-        """Yield the batches of an epoch, and the size of each: the same every time."""
-
-    def deal(self) -> Iterator[tuple[Content, Position, int]]:
-        """Yield this process's batches from `start` on, without end.
-
-        Each comes with the position after the turn of all processes, and with a seed
-        for what is random in reading it.
-        """
-        batches = self._all_batches()
-        while True:
-            turn = list(itertools.islice(batches, self.world_size))
-            content, _, seed = turn[self.rank]
-            yield content, turn[-1][1], seed
-
-    def _all_batches(self) -> Iterator[tuple[Content, Position, int]]:
-        """Yield all processes' batches from `start` on, without end."""
-        skip, epoch = self.start.batches, self.start.epoch
-        while True:
-            before, total = 0.0, self.epoch_total(epoch)
-            for index, (content, size) in enumerate(self.batches(epoch)):
-                before += size
-                if index >= skip:
-                    done = min(1.0, before / total)
-                    # Mixed so that neighbouring epochs and seeds do not overlap.
-                    seed = hash((self.seed, epoch, index))
-                    yield content, Position(epoch, index + 1, done), seed
-            skip, epoch = 0, epoch + 1
-
-
-class BatchPlan(EndlessPlan[CutSet]):
-    """Buckets cuts by duration into batches, epoch after epoch.
-
-    Args:
-        cuts: Training utterances.
-        max_duration: Most seconds of audio in a batch.
-        max_cuts: Most utterances in a batch, or None.
-        num_buckets: Groups of like duration.
-        shuffle: Draw the order anew in every epoch.
-        seed: Of the order.
+        lengths: Of each row, seconds or tokens, (N,), positive.
+        groups: Number of the group of like lengths that each row is in, (N,).
+        max_length: Most that a batch may hold, padding included; a longer row is a
+            batch of its own.
+        max_rows: Most rows in a batch, or None.
+        blocks: Which rows are shuffled together; None: all, once an epoch.
+        seed: Of the order, not negative.
         rank: This process.
         world_size: Processes.
     """
 
     def __init__(
         self,
-        cuts: CutSet,
+        lengths: np.ndarray,
         *,
-        max_duration: float,
-        max_cuts: int | None,
-        num_buckets: int,
-        shuffle: bool,
+        groups: np.ndarray,
+        max_length: float,
+        max_rows: int | None = None,
+        blocks: Blocks | None = None,
         seed: int,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        total = sum(cut.duration for cut in cuts)
-        super().__init__(total=total, seed=seed, rank=rank, world_size=world_size)
-        self.cuts = cuts
-        self.max_duration = max_duration
-        self.max_cuts = max_cuts
-        self.num_buckets = num_buckets
-        self.shuffle = shuffle
+        self.lengths = lengths
+        self.groups = groups
+        self.max_length = max_length
+        self.max_rows = max_rows
+        self.blocks = blocks or (lambda epoch, generator: [np.arange(len(lengths))])
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.start = Position()  # set it to go on from there
+        # A turn of all processes may begin in one epoch and end in the next.
+        self.batches = lru_cache(maxsize=2)(self._plan)
 
-    def __iter__(self) -> Iterator[PlannedBatch]:
-        """Yield this process's batches from `start` on, without end."""
-        for cuts, position, seed in self.deal():
-            yield PlannedBatch(cuts, position, seed)
+    def _plan(self, epoch: int) -> list[np.ndarray]:
+        """Return the rows of each batch of an epoch: the same every time."""
+        generator = np.random.default_rng(self._seeds(epoch))
+        batches: list[np.ndarray] = []
+        for rows in self.blocks(epoch, generator):
+            rows = generator.permutation(rows)
+            rows = rows[np.argsort(self.groups[rows], kind="stable")]
+            found = split(rows, self.lengths, self.max_length, self.max_rows)
+            batches += [found[index] for index in generator.permutation(len(found))]
+        return batches
 
-    def batches(self, epoch: int) -> Iterator[tuple[CutSet, float]]:
-        """Yield the batches of an epoch and their seconds of audio."""
-        for cuts in self._sampler(epoch):
-            yield cuts, sum(cut.duration for cut in cuts)
+    def deal(self) -> Iterator[tuple[np.ndarray, Position, int]]:
+        """Yield this process's batches from `start` on, without end.
 
-    def _sampler(self, epoch: int) -> DynamicBucketingSampler:
-        """Make the sampler of one epoch."""
-        with warnings.catch_warnings():
-            # Cuts in memory are as good for us as cuts on disk.
-            warnings.filterwarnings("ignore", ".*eagerly read CutSet")
-            sampler = DynamicBucketingSampler(
-                self.cuts,
-                max_duration=self.max_duration,
-                max_cuts=self.max_cuts,
-                num_buckets=self.num_buckets,
-                shuffle=self.shuffle,
-                seed=self.seed,
-                world_size=1,
-                rank=0,
-            )
-        sampler.set_epoch(epoch)
-        return sampler
+        Each comes as rows, with the position after the turn of all processes, and with
+        a seed for what is random in reading it.
+        """
+        # Another corpus or max_duration may have given the epoch more batches.
+        most = min(self.start.batches, len(self.batches(self.start.epoch)))
+        here = self._after(Position(self.start.epoch, most), 0)
+        while True:
+            own = self._after(here, self.rank)
+            here = self._after(here, self.world_size)
+            seeds = self._seeds(own.epoch, own.batches)
+            seed = int(seeds.generate_state(1, np.uint64)[0])
+            yield self.batches(own.epoch)[own.batches], here, seed
+
+    def _after(self, position: Position, count: int) -> Position:
+        """Return the position so many batches after another."""
+        epoch, index = position.epoch, position.batches + count
+        while index >= (total := len(self.batches(epoch))):
+            epoch, index = epoch + 1, index - total
+        return Position(epoch, index, index / total)
+
+    def _seeds(self, *key: int) -> np.random.SeedSequence:
+        """Return seeds that are independent for every epoch and batch."""
+        return np.random.SeedSequence(self.seed, spawn_key=key)
 
 
-def plan_once(
-    cuts: Iterable[Cut], *, max_duration: float, rank: int = 0, world_size: int = 1
-) -> list[PlannedBatch]:
-    """Plan one pass for validation or decoding: like lengths together, longest first.
+def split(
+    rows: np.ndarray,
+    lengths: np.ndarray,
+    max_length: float,
+    max_rows: int | None = None,
+) -> list[np.ndarray]:
+    """Cut rows, in their order, into batches that are as large as they may be.
 
     Args:
-        cuts: Utterances; process r of W gets every W-th batch from the r-th on.
-        max_duration: Most seconds of audio in a batch, padding included.
-        rank: This process.
-        world_size: Processes.
+        rows: Numbers of the rows.
+        lengths: Of all rows, (N,).
+        max_length: Most that a batch may hold: its rows times its longest one. A longer
+            row is a batch of its own.
+        max_rows: Most rows in a batch, or None.
     """
-    batches: list[list[Cut]] = []
-    for cut in sorted(cuts, key=lambda cut: (-cut.duration, cut.id)):
-        longest = batches[-1][0].duration if batches else 0.0
-        if batches and longest * (len(batches[-1]) + 1) <= max_duration:
-            batches[-1].append(cut)
-        else:
-            batches.append([cut])
-    return [
-        PlannedBatch(CutSet.from_cuts(batch), Position(0, index + 1), seed=0)
-        for index, batch in enumerate(batches)
-    ][rank::world_size]
+    lengths, counts = lengths[rows], np.arange(1, len(rows) + 1)
+    batches, first = [], 0
+    while first < len(rows):
+        most = 1 + int(max_length / lengths[first])  # the longest is no shorter
+        window = lengths[first : first + min(most, max_rows or most)]
+        padded = np.maximum.accumulate(window) * counts[: len(window)]
+        size = max(1, int(padded.searchsorted(max_length, side="right")))
+        batches.append(rows[first : first + size])
+        first += size
+    return batches
+
+
+def split_longest_first(lengths: np.ndarray, max_length: float) -> list[np.ndarray]:
+    """Put all rows into batches once, the longest first, equal ones in their order.
+
+    Args:
+        lengths: Of all rows, (N,).
+        max_length: Most that a batch may hold, padding included.
+    """
+    return split(np.argsort(-lengths, kind="stable"), lengths, max_length)
+
+
+def group_by_length(lengths: np.ndarray, count: int) -> np.ndarray:
+    """Return groups of like lengths, as much length in each: their numbers, (N,).
+
+    Equal lengths are in one group, so that there may be fewer groups.
+
+    Args:
+        lengths: Of all rows, (N,).
+        count: Groups.
+    """
+    ordered = np.sort(lengths)
+    until = np.cumsum(ordered)
+    shares = until[-1] * np.arange(1, count) / count
+    edges = ordered[np.searchsorted(until, shares)]
+    # NumPy sorts such small integers in linear time.
+    return np.searchsorted(edges, lengths, side="right").astype(np.int16)

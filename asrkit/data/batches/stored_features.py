@@ -9,7 +9,7 @@ from lhotse import CutSet, Features, NumpyFilesWriter
 from lhotse.cut import MonoCut
 
 from asrkit.data.batches.batch import lengths, pad
-from asrkit.data.batches.plan import plan_once
+from asrkit.data.batches.cuts import plan_once
 from asrkit.data.batches.signal import read
 from asrkit.data.corpora.manifests import (
     corpus_name,

@@ -1,5 +1,6 @@
 """Reads batches in workers; neither a bad file nor a worker that hangs ends the run."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -15,7 +16,8 @@ from lhotse.cut import Cut
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from asrkit.data.batches.batch import Batch, make_batch
-from asrkit.data.batches.plan import PlannedBatch, Position
+from asrkit.data.batches.cuts import PlannedBatch
+from asrkit.data.batches.plan import Position
 from asrkit.data.batches.signal import read_signal
 from asrkit.data.batches.unreadable import UnreadableError, source_of
 from asrkit.data.features.wave_augment import WaveAugment
@@ -270,6 +272,9 @@ def _start(
 def start_worker(worker: int) -> None:
     """Keep a worker off the training's cores, and let the training handle Ctrl-C."""
     torch.set_num_threads(1)
+    # Looking for garbage would write to every object that is shared with the training,
+    # all its cuts among them, and so copy the memory that they are in.
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 

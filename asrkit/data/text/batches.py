@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asrkit.data.batches.plan import EndlessPlan, Position
+from asrkit.data.batches.plan import BatchPlan, Position, split_longest_first
 from asrkit.data.text.store import TextStore
 
 
@@ -44,8 +44,15 @@ class TextBatch:
         return left, right
 
 
-class TextPlan(EndlessPlan[np.ndarray]):
-    """Sorts sentences into batches by length, anew in every epoch.
+def plan_text(
+    lengths: np.ndarray,
+    *,
+    max_tokens: int,
+    seed: int,
+    rank: int = 0,
+    world_size: int = 1,
+) -> BatchPlan:
+    """Plan endless batches of sentences of like length.
 
     Args:
         lengths: Tokens of each sentence, (sentences,).
@@ -54,54 +61,18 @@ class TextPlan(EndlessPlan[np.ndarray]):
         rank: This process.
         world_size: Processes.
     """
-
-    def __init__(
-        self,
-        lengths: np.ndarray,
-        *,
-        max_tokens: int,
-        seed: int,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        total = float(lengths.sum() + len(lengths))
-        super().__init__(total=total, seed=seed, rank=rank, world_size=world_size)
-        self.lengths = lengths
-        self.max_tokens = max_tokens
-
-    def batches(self, epoch: int) -> Iterator[tuple[np.ndarray, float]]:
-        """Yield the sentences of each batch, and their tokens with the ends."""
-        generator = np.random.default_rng([self.seed, epoch])
-        order = generator.permutation(len(self.lengths))
-        batches = split_by_length(order, self.lengths, self.max_tokens)
-        for index in generator.permutation(len(batches)):
-            rows = batches[index]
-            yield rows, float(self.lengths[rows].sum() + len(rows))
-
-
-def split_by_length(
-    rows: np.ndarray, lengths: np.ndarray, max_tokens: int
-) -> list[np.ndarray]:
-    """Split sentences into batches, the longest first, equal lengths in their order.
-
-    Args:
-        rows: Numbers of the sentences.
-        lengths: Tokens of each sentence of the store.
-        max_tokens: Most tokens in a batch, padding and ends included; a longer sentence
-            is a batch of its own.
-    """
-    rows = rows[np.argsort(-lengths[rows], kind="stable")]
-    widths = lengths[rows] + 1
-    batches, first = [], 0
-    while first < len(rows):
-        size = max(1, max_tokens // int(widths[first]))
-        batches.append(rows[first : first + size])
-        first += size
-    return batches
+    return BatchPlan(
+        lengths + 1,
+        groups=-lengths,
+        max_length=max_tokens,
+        seed=seed,
+        rank=rank,
+        world_size=world_size,
+    )
 
 
 def text_batches(
-    store: TextStore, plan: TextPlan, position: Mapping[str, float] | None
+    store: TextStore, plan: BatchPlan, position: Mapping[str, float] | None
 ) -> Iterator[tuple[TextBatch, Position]]:
     """Yield this process's training batches after `position`, without end."""
     if position is not None:
@@ -114,8 +85,7 @@ def text_batches_once(
     store: TextStore, *, max_tokens: int, rank: int = 0, world_size: int = 1
 ) -> Iterator[TextBatch]:
     """Yield this process's share of one pass over all sentences."""
-    every = np.arange(len(store.lengths))
-    for rows in split_by_length(every, store.lengths, max_tokens)[rank::world_size]:
+    for rows in split_longest_first(store.lengths + 1, max_tokens)[rank::world_size]:
         yield read_batch(store, rows)
 
 

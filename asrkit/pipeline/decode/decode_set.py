@@ -11,8 +11,8 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 
 from asrkit.data.batches.batch import Batch
+from asrkit.data.batches.cuts import plan_once
 from asrkit.data.batches.loader import make_loader
-from asrkit.data.batches.plan import plan_once
 from asrkit.data.batches.unreadable import source_of
 from asrkit.data.left_out import LeftOut, LeftOutList, write_left_out
 from asrkit.decoding.scoring.html_report import Decoded

@@ -97,7 +97,7 @@ def make_planner(run: StageRun, utterances: Utterances, passes: Passes) -> Plann
     """Put together what measures and predicts a stage."""
     config = run.config
     costs = Costs(config.loss, run.tokenizer.vocab_size, config.joiner.dim)
-    return Planner(config, utterances, costs, passes)
+    return Planner(utterances, costs, passes)
 
 
 def read_decision(path: Path, now: dict[str, Any]) -> Decision | None:

@@ -83,9 +83,10 @@ def try_out(planner: Planner, seconds: float, room: Room) -> Fitting:
 
 def too_small(planner: Planner, room: Room, least: Fitting) -> str:
     """Say that the longest utterance does not fit, and what to do."""
+    data = planner.utterances
     return (
-        f"a batch of the longest training utterance alone ({planner.utterances.ids[-1]}"
-        f", {planner.utterances.longest:.1f} s) takes {least.bytes / 1e9:.2f} GB, but "
+        f"a batch of the longest training utterance alone ({data.longest_id}"
+        f", {data.longest:.1f} s) takes {least.bytes / 1e9:.2f} GB, but "
         f"{room.describe()}. Leave such out with data.max_seconds, choose a smaller "
         "encoder, or a loss that takes less (scripts/plan_memory.py compares them)"
     )

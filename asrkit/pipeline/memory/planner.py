@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from asrkit.data.progress import track
-from asrkit.pipeline.config import Config
 from asrkit.pipeline.memory.model import Costs, Measured, fit
 from asrkit.pipeline.memory.passes import Passes
 from asrkit.pipeline.memory.shapes import Shape, Utterances
@@ -14,13 +13,11 @@ class Planner:
     """Knows a stage's memory by the seconds of its batches.
 
     Args:
-        config: As the stage sees it.
         utterances: What it trains on.
         costs: What its criterion computes.
         passes: Where it is measured.
     """
 
-    config: Config
     utterances: Utterances
     costs: Costs
     passes: Passes
@@ -31,7 +28,7 @@ class Planner:
 
     def series(self, max_duration: float) -> list[Shape]:
         """Return batches that show what training takes."""
-        return self.utterances.series(self.config.data, max_duration, self.config.seed)
+        return self.utterances.series(max_duration)
 
     def measure(
         self, max_duration: float, most: float = float("inf"), name: str = ""

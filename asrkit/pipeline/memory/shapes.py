@@ -1,13 +1,16 @@
 """The lengths of training batches: all that memory depends on, without any audio."""
 
-import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from asrkit.data.batches.loader import DataConfig
+import numpy as np
+
+from asrkit.data.batches.plan import BatchPlan
 from asrkit.pipeline.stages.preparation import encoder_frames
 from asrkit.pipeline.stages.stage_run import StageRun
+from asrkit.pipeline.stages.train import attachments, usable
+from asrkit.pipeline.tasks.train_plan import make_plan, open_source
 
 _EPOCHS = 10  # are looked at, or fewer, if they have
 _BATCHES = 2000
@@ -66,85 +69,59 @@ def extremes(shapes: Sequence[Shape]) -> list[Shape]:
 
 @dataclass(frozen=True)
 class Utterances:
-    """The lengths of a training set, the shortest utterance first."""
+    """The lengths of a training set, by the rows of its plan."""
 
-    ids: list[str]
-    seconds: list[float]
+    plan: Callable[[float], BatchPlan]
+    """Of the batches that training makes with a max_duration."""
+    ids: Sequence[str]
+    seconds: np.ndarray
+    """(N,), float64."""
     frames: list[int]
     labels: list[int]
     stretch: float = 1.0
     """How much longer speed perturbation may make an utterance; `frames` have it."""
 
-    @property
+    @cached_property
     def longest(self) -> float:
         """Seconds of the longest: a max_duration that gives it a batch of its own."""
-        return self.seconds[-1]
+        return float(self.seconds.max())
 
     @property
-    def total(self) -> float:
-        """Seconds of audio in all."""
-        return sum(self.seconds)
+    def longest_id(self) -> str:
+        """Name of the longest."""
+        return self.ids[int(self.seconds.argmax())]
 
-    def series(self, data: DataConfig, max_duration: float, seed: int) -> list[Shape]:
+    @cached_property
+    def total(self) -> float:
+        """Seconds of audio in the first epoch."""
+        rows = np.concatenate(self.plan(self.longest).batches(0))
+        return float(self.seconds[rows].sum())
+
+    def series(self, max_duration: float) -> list[Shape]:
         """Return batches that show what training takes: a few of all, then the worst.
 
+        They are batches of the first epochs that training will have.
+
         Args:
-            data: How batches are made.
             max_duration: Most seconds of audio in a batch.
-            seed: Of the order.
         """
-        generator = random.Random(seed)
+        plan = self.plan(max_duration)
         shapes: list[Shape] = []
-        for _ in range(_EPOCHS):
-            batches = self.batches(data, max_duration, generator)
-            shapes += [self.shape(rows) for rows in batches]
+        for epoch in range(_EPOCHS):
+            shapes += map(self.shape, plan.batches(epoch))
             if len(shapes) > _BATCHES:
                 break
         usual = shapes[:: -(-len(shapes) // _USUAL)]
         return list(dict.fromkeys([*usual, *extremes(shapes)]))
 
-    def shape(self, rows: Iterable[int]) -> Shape:
+    def shape(self, rows: np.ndarray) -> Shape:
         """Return the lengths of some utterances."""
-        chosen = list(rows)
+        chosen = rows.tolist()
         return Shape(
-            tuple(self.seconds[row] * self.stretch for row in chosen),
+            tuple((self.seconds[rows] * self.stretch).tolist()),
             tuple(self.frames[row] for row in chosen),
             tuple(self.labels[row] for row in chosen),
         )
-
-    def batches(
-        self, data: DataConfig, max_duration: float, generator: random.Random
-    ) -> Iterator[list[int]]:
-        """Draw an epoch's batches as Lhotse's sampler does, but a thousandfold faster.
-
-        Every bucket has as much audio; a batch is full when one more as long as its
-        longest would be too much, so that its last utterance may take it beyond.
-        """
-        most = data.max_cuts or len(self.ids)
-        for bucket in self.buckets(data.num_buckets):
-            generator.shuffle(bucket)
-            batch: list[int] = []
-            longest = 0.0
-            for row in bucket:
-                batch.append(row)
-                longest = max(longest, self.seconds[row])
-                if len(batch) == most or (len(batch) + 1) * longest > max_duration:
-                    yield batch
-                    batch, longest = [], 0.0
-            if batch:
-                yield batch
-
-    def buckets(self, count: int) -> list[list[int]]:
-        """Return the utterances in groups of like duration, with as much audio each."""
-        groups: list[list[int]] = [[]]
-        share, total = self.total / count, 0.0
-        for row, seconds in enumerate(self.seconds):
-            if total > share:
-                groups.append([])
-                total = 0.0
-            groups[-1].append(row)
-            total += seconds
-        return groups
 
 
 def read_utterances(run: StageRun) -> Utterances:
@@ -152,21 +129,26 @@ def read_utterances(run: StageRun) -> Utterances:
     config = run.config
     # Stored copies of other speeds are utterances of their own.
     speeds = [1.0] if config.data.stored_features else config.augment.wave.speeds
-    stretch = 1.0 / min(speeds)
-    cuts = sorted(
-        (
-            cut.duration,
-            cut.id,
-            len(run.tokenizer.encode(cut.supervisions[0].text or "")),
-        )
-        for cut in run.corpus.train
-        if cut.duration <= config.data.max_seconds
-    )
-    rate, encoder = config.features.sampling_rate, config.encoder
+    stretch, rate = 1.0 / min(speeds), config.features.sampling_rate
+    cuts = usable(run, attachments(run)).train
+    labels = {
+        cut.id: len(run.tokenizer.encode(cut.supervisions[0].text or ""))
+        for cut in cuts
+    }
+    source = open_source(config, cuts)
+
+    def plan(max_duration: float) -> BatchPlan:
+        data = replace(config.data, max_duration=max_duration)
+        return make_plan(replace(config, data=data), source, run.world).plan
+
     return Utterances(
-        ids=[name for _, name, _ in cuts],
-        seconds=[seconds for seconds, _, _ in cuts],
-        frames=[encoder_frames(s * stretch, rate, encoder) for s, _, _ in cuts],
-        labels=[labels for _, _, labels in cuts],
+        plan=plan,
+        ids=source.ids,
+        seconds=source.seconds,
+        frames=[
+            encoder_frames(one * stretch, rate, config.encoder)
+            for one in source.seconds.tolist()
+        ],
+        labels=[labels[name] for name in source.ids],
         stretch=stretch,
     )

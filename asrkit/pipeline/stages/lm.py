@@ -12,7 +12,7 @@ from asrkit.data.batches.plan import Position
 from asrkit.data.corpora.manifests import load_cuts, manifest_path
 from asrkit.data.text.batches import (
     TextBatch,
-    TextPlan,
+    plan_text,
     text_batches,
     text_batches_once,
 )
@@ -185,7 +185,7 @@ class LmBatches:
         self, position: Mapping[str, float] | None
     ) -> Iterator[tuple[TextBatch, Position]]:
         """Yield batches after `position`."""
-        plan = TextPlan(
+        plan = plan_text(
             self.store.lengths,
             max_tokens=self.max_tokens,
             seed=self.seed,

@@ -10,7 +10,7 @@ from pathlib import Path
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from asrkit.data.batches.shard_plan import check_weights
+from asrkit.data.batches.mixture import check_weights
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.data.features.fbank import num_frames
 from asrkit.data.report.report import DataReport, make_report

@@ -12,8 +12,8 @@ from torch import nn
 
 from asrkit.data.attached.alignments import AttachAlignments
 from asrkit.data.attached.nbest_lists import AttachNBest
+from asrkit.data.batches.cuts import plan_once
 from asrkit.data.batches.loader import Attach
-from asrkit.data.batches.plan import plan_once
 from asrkit.data.features.augment import AugmentConfig
 from asrkit.data.features.chunks import ChunkConfig
 from asrkit.data.left_out import LeftOutList

@@ -8,7 +8,7 @@ from lhotse.cut import Cut
 
 from asrkit.data.attached.rows import Row, shard_path, write_rows
 from asrkit.data.batches.batch import Batch
-from asrkit.data.batches.plan import plan_once
+from asrkit.data.batches.cuts import plan_once
 from asrkit.data.progress import track
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.batches import open_list, read_once

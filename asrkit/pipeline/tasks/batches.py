@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -9,13 +10,14 @@ from lhotse import CutSet
 from torch import Tensor
 
 from asrkit.data.batches.batch import Batch
+from asrkit.data.batches.cuts import PlannedBatch, Source, plan_once
 from asrkit.data.batches.loader import Attach, make_loader
-from asrkit.data.batches.plan import PlannedBatch, Position, plan_once
+from asrkit.data.batches.plan import Position
 from asrkit.data.batches.workers import Reader, read_batches
 from asrkit.data.features.fbank import num_frames
 from asrkit.data.left_out import LeftOutList
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.tasks.train_plan import make_plan
+from asrkit.pipeline.tasks.train_plan import make_plan, open_source
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
 
@@ -35,14 +37,19 @@ class TrainBatches:
         """Open the list of what cannot be read."""
         self.left_out = open_list(self.config, "train", self.world)
 
+    @cached_property
+    def source(self) -> Source:
+        """The utterances, opened once: training may go back to a checkpoint."""
+        return open_source(self.config, self.cuts)
+
     def __call__(
         self, position: Mapping[str, float] | None
     ) -> Iterator[tuple[Batch, Position]]:
         """Yield batches after `position`."""
         data = self.config.data
-        plan = make_plan(self.config, self.cuts, self.world)
+        planned = make_plan(self.config, self.source, self.world)
         if position is not None:
-            plan.start = Position.from_state(position)
+            planned.plan.start = Position.from_state(position)
         reader = Reader(
             self.tokenizer,
             self.config.features.sampling_rate,
@@ -52,7 +59,7 @@ class TrainBatches:
         )
         return without_gaps(
             read_batches(
-                plan,
+                planned,
                 reader,
                 num_workers=data.num_workers,
                 prefetch=data.prefetch,

@@ -10,8 +10,8 @@ from lhotse import CutSet, Recording, SupervisionSegment
 
 from asrkit.data.audio_files import cut_pieces, read_audio
 from asrkit.data.batches.batch import collate
+from asrkit.data.batches.cuts import CutList, plan_cuts
 from asrkit.data.batches.loader import make_loader
-from asrkit.data.batches.plan import BatchPlan
 from asrkit.data.batches.stored_features import store_features
 from asrkit.data.corpora.manifests import load_cuts, write_manifests
 from asrkit.data.features.fbank import FeaturesConfig
@@ -48,8 +48,8 @@ def tokenizer():
 
 
 def plan(cuts):
-    return BatchPlan(
-        cuts, max_duration=1.5, max_cuts=None, num_buckets=2, shuffle=True, seed=3
+    return plan_cuts(
+        CutList(cuts), max_duration=1.5, max_cuts=None, num_buckets=2, seed=3
     )
 
 

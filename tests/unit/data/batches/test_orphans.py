@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asrkit.data.batches.plan import BatchPlan
+from asrkit.data.batches.cuts import CutList, plan_cuts
 from asrkit.data.batches.workers import Reader, read_batches
 from asrkit.data.corpora.scan import Utterance, scan
 from asrkit.data.left_out import LeftOutList
@@ -32,8 +32,8 @@ def cuts(tmp_path):
 
 def train(cuts, path):
     """Take one batch, note the readers, and let them get far ahead."""
-    plan = BatchPlan(
-        cuts, max_duration=61.0, max_cuts=None, num_buckets=2, shuffle=True, seed=3
+    plan = plan_cuts(
+        CutList(cuts), max_duration=61.0, max_cuts=None, num_buckets=2, seed=3
     )
     reader = Reader(CharTokenizerConfig().train(["A"]), RATE, None, False, ())
     stream = read_batches(

@@ -14,8 +14,8 @@ from lhotse import CutSet
 from lhotse.audio import AudioSource
 
 from asrkit.data.batches.batch import collate
+from asrkit.data.batches.cuts import CutList, plan_cuts, plan_once
 from asrkit.data.batches.loader import make_loader
-from asrkit.data.batches.plan import BatchPlan, plan_once
 from asrkit.data.batches.stored_features import store_features
 from asrkit.data.batches.unreadable import UnreadableError
 from asrkit.data.batches.workers import Reader, read_batches
@@ -179,8 +179,8 @@ def test_a_strict_reader_names_the_file(cuts, tokenizer, tmp_path):
 
 
 def endless(cuts, tokenizer, left_out, count, num_workers, timeout=0.0, prefetch=2):
-    plan = BatchPlan(
-        cuts, max_duration=2.0, max_cuts=None, num_buckets=2, shuffle=True, seed=3
+    plan = plan_cuts(
+        CutList(cuts), max_duration=2.0, max_cuts=None, num_buckets=2, seed=3
     )
     reader = Reader(tokenizer, RATE, None, False, ())
     stream = read_batches(

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from asrkit.config import COMPONENTS
+from asrkit.data.batches.plan import BatchPlan
 from asrkit.losses.mbr import MbrLossConfig
 from asrkit.losses.mwer import MwerLossConfig
 from asrkit.models.conformer import ConformerConfig
@@ -36,7 +38,12 @@ def test_a_table_has_the_losses_that_a_training_can_begin_with(tmp_path, monkeyp
     run = replace(run, tokenizer=SimpleNamespace(vocab_size=7))
     tried = []
     monkeypatch.setattr(table, "measure", lambda planner, *_: tried.append(planner))
-    utterances = Utterances(["a"], [2.0], [50], [3])
+    seconds = np.array([2.0])
+
+    def plan(longest):
+        return BatchPlan(seconds, groups=np.zeros(1), max_length=longest, seed=0)
+
+    utterances = Utterances(plan, ["a"], seconds, [50], [3])
     room = Room(1e9, 2e9, 0.0, "free memory")
     found = table.compare(run, utterances, room, COMPONENTS["loss"])
     names = ["fused", "full", "sample_wise", "pruned", "sampled", "ctc"]

@@ -9,9 +9,10 @@ import soundfile
 import torch
 from lhotse import CutSet, Recording, SupervisionSegment
 
+from asrkit.data.batches.cuts import plan_cuts
 from asrkit.data.batches.loader import make_loader
+from asrkit.data.batches.mixture import open_mixture
 from asrkit.data.batches.plan import Position
-from asrkit.data.batches.shard_plan import ShardPlan, open_mixture
 from asrkit.data.batches.stored_features import store_features
 from asrkit.data.corpora.manifests import load_cuts, write_manifests
 from asrkit.data.features.fbank import FeaturesConfig
@@ -51,15 +52,15 @@ def root(tmp_path_factory):
     return root
 
 
-def mixture(root, names=("a",), weights=(), keep=lambda id: True):
+def mixture(root, names=("a",), weights=(), keep=lambda id: True, block=3):
     folders = [str(root / name) for name in names]
     ids = {cut.id for folder in folders for cut in open_shards(folder) if keep(cut.id)}
-    return open_mixture(folders, weights, ids, seed=5)
+    return open_mixture(folders, weights, ids, block=block, seed=5)
 
 
 def make_plan(mixed, rank=0, world_size=1, seed=1, **options):
-    options = {"max_duration": 1.5, "max_cuts": None, "block": 3, **options}
-    return ShardPlan(
+    options = {"max_duration": 1.5, "max_cuts": None, **options}
+    return plan_cuts(
         mixed, num_buckets=4, seed=seed, rank=rank, world_size=world_size, **options
     )
 
@@ -77,11 +78,12 @@ def first(plan, count):
 
 def epochs(plan, count):
     """Return the ids of each of the first epochs' batches."""
-    found = [[] for _ in range(count)]
+    found, epoch = [[] for _ in range(count)], 0
     for batch in plan:
-        if batch.position.epoch == count:
+        if epoch == count:
             return found
-        found[batch.position.epoch].append(ids(batch))
+        found[epoch].append(ids(batch))
+        epoch = batch.position.epoch
     return None
 
 
@@ -133,9 +135,9 @@ def test_processes_share_out_what_one_process_sees(root):
 def test_going_on_from_a_position_gives_the_rest(root, stop, weights):
     mixed = mixture(root, ("a", "b"), weights)
     whole = first(make_plan(mixed), 60)
-    plan = make_plan(mixed)
-    plan.start = Position.from_state(whole[stop - 1][1].state_dict())
-    assert first(plan, 60 - stop) == whole[stop:]
+    planned = make_plan(mixed)
+    planned.plan.start = Position.from_state(whole[stop - 1][1].state_dict())
+    assert first(planned, 60 - stop) == whole[stop:]
 
 
 def test_going_on_opens_no_shard_that_lies_before(root, monkeypatch):
@@ -148,12 +150,12 @@ def test_going_on_opens_no_shard_that_lies_before(root, monkeypatch):
 
     mixed = mixture(root)
     monkeypatch.setattr(shards_module.Shard, "read_entries", spy)
-    batches = [b for b in first(make_plan(mixed), 60) if b[1].epoch == 0]
-    assert len(opened) > 8
+    batches = first(make_plan(mixed), len(make_plan(mixed).plan.batches(0)))
+    assert len(opened) == 8
+    planned = make_plan(mixture(root))
     opened.clear()
-    plan = make_plan(mixed)
-    plan.start = batches[-2][1]
-    assert first(plan, 1) == batches[-1:]
+    planned.plan.start = batches[-2][1]
+    assert first(planned, 1) == batches[-1:]
     assert len(opened) <= 3
 
 
@@ -181,7 +183,7 @@ def test_an_epoch_of_broken_weights_ends_at_its_end(root):
     for here, after in itertools.pairwise(positions):
         assert after.epochs > here.epochs
         if after.epoch > here.epoch:
-            assert here.done == pytest.approx(1.0)
+            assert after == Position(here.epoch + 1)
 
 
 @pytest.mark.parametrize("weights", [(1.0,), (1.0, 0.0), (1.0, float("nan"))])
@@ -231,7 +233,7 @@ def test_shards_of_features_give_the_stored_ones(root, tmp_path):
     out = tmp_path / "shards"
     out.mkdir()
     write_shards(stored, out, field=Field.FEATURES, shard_size=2, jobs=1)
-    mixed = open_mixture([str(out)], [], {"u0", "u2"}, seed=0)
+    mixed = open_mixture([str(out)], [], {"u0", "u2"}, block=3, seed=0)
     batch, _ = next(load(make_plan(mixed, max_duration=5), 0, stored_features=True))
     assert sorted(batch.ids) == ["u0", "u2"]
     by_id = {cut.id: cut for cut in stored}
