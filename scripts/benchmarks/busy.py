@@ -33,7 +33,7 @@ def main() -> None:
     train = [
         "--config-dir", str(_RECIPE), "experiment=demo", "trainer.log_every=5",
         f"data.manifests={args.manifests}", f"num_updates={args.updates}",
-        "trainer.device=cpu", "trainer.validate_every=0", *overrides,
+        "trainer.device=cpu", "trainer.validate_every=1000", *overrides,
     ]  # fmt: skip
     print("seconds        idle    busy   ratio")
     for what in ("loss", "update"):
