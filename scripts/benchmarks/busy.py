@@ -60,7 +60,7 @@ def _measure(what: str, policy: str, train: list[str]) -> float:
     command = [sys.executable, __file__, "--child", what, policy]
     with tempfile.TemporaryDirectory() as folder:
         if what == "update":
-            command += [f"exp_dir={folder}", *train]
+            command += [*train, f"exp_dir={folder}"]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         if what == "loss":
             return float(output.stdout)
