@@ -33,7 +33,7 @@ def main() -> None:
     train = [
         "--config-dir", str(_RECIPE), "experiment=demo", "trainer.log_every=5",
         f"data.manifests={args.manifests}", f"num_updates={args.updates}",
-        "trainer.device=cpu", "trainer.validate_every=0", *overrides,
+        "trainer.device=cpu", "trainer.validate_every=1000", *overrides,
     ]  # fmt: skip
     print("seconds        idle    busy   ratio")
     for what in ("loss", "update"):
@@ -60,7 +60,7 @@ def _measure(what: str, policy: str, train: list[str]) -> float:
     command = [sys.executable, __file__, "--child", what, policy]
     with tempfile.TemporaryDirectory() as folder:
         if what == "update":
-            command += [f"exp_dir={folder}", *train]
+            command += [*train, f"exp_dir={folder}"]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         if what == "loss":
             return float(output.stdout)

@@ -40,8 +40,10 @@ EXPERIMENTS = sorted(
 )
 
 
+register()
+
+
 def make(*overrides):
-    register()
     search = f"hydra.searchpath=[file://{ROOT}/recipes/librispeech/conf]"
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = OmegaConf.to_object(compose("config", [search, *overrides]))
