@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from asrkit.utils.ranges import check_range
+
 
 @dataclass(kw_only=True)
 class JoinerConfig:
@@ -12,6 +14,10 @@ class JoinerConfig:
 
     dim: int = 512
     """Joiner dimension, J."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "joiner", "dim", least=1)
 
     def build(self, enc_dim: int, pred_dim: int, vocab_size: int) -> "Joiner":
         """Make the joiner between an encoder and a predictor."""

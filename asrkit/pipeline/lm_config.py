@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from asrkit.models.lm.language_model import LanguageModelConfig
 from asrkit.training.optimizers.optim import OptimConfig
 from asrkit.training.optimizers.schedule import ScheduleConfig
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -35,10 +36,7 @@ class LmConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name in ("max_sentence", "max_tokens", "num_epochs"):
-            if getattr(self, name) <= 0:
-                raise ValueError(
-                    f"lm.{name} must be positive, got {getattr(self, name)}"
-                )
+        check_range(self, "lm", "max_sentence", "max_tokens", "num_updates", least=1)
+        check_range(self, "lm", "num_epochs", above=0)
         if not self.text and not self.transcripts:
             raise ValueError("lm.text is empty and lm.transcripts=false: no text left")

@@ -8,6 +8,7 @@ from asrkit.losses.criterion import LossConfig
 from asrkit.models.encoder import EncoderConfig
 from asrkit.training.optimizers.optim import OptimConfig
 from asrkit.training.optimizers.schedule import ScheduleConfig
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -85,8 +86,11 @@ class TrainStageConfig(StageConfig):
 
     def __post_init__(self) -> None:
         """Check the length and the view of the data."""
-        if self.num_epochs <= 0:
-            raise ValueError(f"num_epochs must be positive, got {self.num_epochs}")
+        limits = ("num_epochs", "max_duration", "max_seconds", "lr_scale")
+        check_range(self, "", *limits, above=0)
+        check_range(self, "", "num_updates", "accumulate", least=1)
+        check_range(self, "", "clip_norm", least=0)
+        check_range(self, "", "dropout", least=0, below=1)
         if self.chunks is not None and self.alignments is None:
             raise ValueError("chunks: pieces of utterances need alignments, set it")
 

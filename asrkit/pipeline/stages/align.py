@@ -15,6 +15,7 @@ from asrkit.pipeline.stages.results import timed
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.attached import write_shards
 from asrkit.transducer.rules import Topology
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -28,6 +29,10 @@ class AlignStageConfig(StageConfig):
     are spoken, a transducer's often at the beginning of a word."""
     pictures: int = 10
     """Utterances to draw with their alignment."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "", "pictures", least=0)
 
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""

@@ -28,6 +28,7 @@ from asrkit.text.ngram.arpa import write_arpa
 from asrkit.text.ngram.kneser_ney import train_kneser_ney
 from asrkit.text.phone import WORD_END
 from asrkit.text.tokenizer import Tokenizer
+from asrkit.utils.ranges import check_range
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +60,9 @@ class NBestStageConfig(StageConfig):
 
     def __post_init__(self) -> None:
         """Check the counts."""
-        if self.num_hypotheses < 2:
-            raise ValueError(
-                f"num_hypotheses is {self.num_hypotheses}; the reference and at least "
-                "one other are needed"
-            )
+        check_range(self, "", "ngram_order", least=0)
+        # The reference and at least one other.
+        check_range(self, "", "num_hypotheses", least=2)
         if self.search.nbest < self.num_hypotheses - 1:
             raise ValueError(
                 f"search.nbest is {self.search.nbest}: too few for num_hypotheses="
