@@ -131,11 +131,16 @@ def test_limits_belong_to_a_range_or_not():
         ("data.max_duration=0", "data.max_duration must be above 0, got 0"),
         ("augment.spec.max_time_share=3",
          "augment.spec.max_time_share must be at least 0 and at most 1, got 3"),
+        ("pipeline.stages.train.clip_norm=-2",
+         "pipeline.stages.train: clip_norm must be at least 0, got -2"),
+        ("+schedule@pipeline.stages.train.schedule=eden "
+         "pipeline.stages.train.schedule.epochs=0",
+         "pipeline.stages.train.schedule: schedule.epochs must be above 0, got 0"),
         ("tokenizer.vocab_size=1", "tokenizer.vocab_size must be above 3, got 1"),
     ],
 )  # fmt: skip
 def test_a_user_reads_one_line_with_the_key(override, message, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["train.py", override])
+    monkeypatch.setattr("sys.argv", ["train.py", *override.split()])
     with pytest.raises(InputError) as caught:
         main()
     assert str(caught.value) == message

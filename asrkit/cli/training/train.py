@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from asrkit.cli.hydra_errors import explain
+from asrkit.cli.hydra_errors import explain, explain_value
 from asrkit.cli.logs import MaskedStream, note_failure, start_logging
 from asrkit.config import from_plain, register, to_plain
 from asrkit.pipeline.config import Config
@@ -48,7 +48,7 @@ def run_with_config(command: Callable[[Config], None]) -> int:
         try:
             config = OmegaConf.to_object(cfg)
         except ValueError as error:  # a config class's own check
-            raise InputError(explain(error) or str(error)) from error
+            raise InputError(explain(error) or explain_value(error, cfg)) from error
         assert isinstance(config, Config)
         command(config)
 
