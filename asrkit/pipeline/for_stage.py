@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from asrkit.data.features.augment import AugmentConfig
 from asrkit.pipeline.config import Config
-from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig
+from asrkit.pipeline.stage import PipelineConfig, TrainStageConfig, is_path
 
 Value = TypeVar("Value")
 
@@ -64,7 +64,7 @@ def without_warping(augment: AugmentConfig, stored_features: bool) -> AugmentCon
 
 def result_folder(exp_dir: Path, source: str, kind: str) -> Path:
     """Return where a stage's results of a kind are, or a folder given by its path."""
-    return Path(source) if "/" in source else exp_dir / source / kind
+    return Path(source) if is_path(source) else exp_dir / source / kind
 
 
 def _first(own: Value | None, other: Value) -> Value:

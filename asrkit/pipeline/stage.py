@@ -11,6 +11,11 @@ from asrkit.training.optimizers.schedule import ScheduleConfig
 from asrkit.utils.ranges import check_range
 
 
+def is_path(source: str) -> bool:
+    """Say whether a source is a path: a checkpoint (*.pt), or one with a slash."""
+    return "/" in source or source.endswith(".pt")
+
+
 @dataclass(kw_only=True)
 class InitConfig:
     """Where the weights come from; nothing given means a random start."""
@@ -97,7 +102,7 @@ class TrainStageConfig(StageConfig):
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""
         names = [self.init.stage, self.alignments, self.nbest]
-        return [name for name in names if name and "/" not in name]
+        return [name for name in names if name and not is_path(name)]
 
 
 @dataclass(kw_only=True)

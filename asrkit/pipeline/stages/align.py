@@ -8,7 +8,7 @@ from asrkit.pipeline.decode.aligner import Aligner, By
 from asrkit.pipeline.decode.choose_search import last_loss, validation_search
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.for_stage import ALIGNMENTS
-from asrkit.pipeline.stage import StageConfig
+from asrkit.pipeline.stage import StageConfig, is_path
 from asrkit.pipeline.stages.align_report import report_alignments
 from asrkit.pipeline.stages.initialization import best_of
 from asrkit.pipeline.stages.results import timed
@@ -36,7 +36,7 @@ class AlignStageConfig(StageConfig):
 
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""
-        return [] if self.source.endswith(".pt") else [self.source]
+        return [] if is_path(self.source) else [self.source]
 
 
 def run_align(run: StageRun) -> None:

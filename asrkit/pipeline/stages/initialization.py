@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.decode.weights import model_weights
-from asrkit.pipeline.stage import InitConfig
+from asrkit.pipeline.stage import InitConfig, is_path
 from asrkit.training.checkpoints.checkpoint import load_checkpoint
 from asrkit.utils.errors import InputError
 
@@ -51,6 +51,6 @@ def initialize(model: AsrModel, init: InitConfig, exp_dir: Path) -> bool:
 
 def best_of(exp_dir: Path, stage: str) -> Path:
     """Return a stage's best checkpoint, or that of which the path is given."""
-    if stage.endswith(".pt"):
+    if is_path(stage):
         return Path(stage)
     return exp_dir / stage / "checkpoints" / "best.pt"

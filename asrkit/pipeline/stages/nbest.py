@@ -19,7 +19,7 @@ from asrkit.decoding.search import BeamConfig
 from asrkit.pipeline.decode.fusion import build_fusion
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.for_stage import NBEST
-from asrkit.pipeline.stage import StageConfig
+from asrkit.pipeline.stage import StageConfig, is_path
 from asrkit.pipeline.stages.initialization import best_of
 from asrkit.pipeline.stages.results import timed
 from asrkit.pipeline.stages.stage_run import StageRun
@@ -71,7 +71,7 @@ class NBestStageConfig(StageConfig):
 
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""
-        return [] if self.source.endswith(".pt") else [self.source]
+        return [] if is_path(self.source) else [self.source]
 
 
 def run_nbest(run: StageRun) -> None:

@@ -112,11 +112,12 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
     config, stage = run.config, train_config(run)
     attach = attachments(run)
     corpus = usable(run, attach)
+    batches = TrainBatches(config, corpus.train, run.tokenizer, run.world, attach)
     return Trainer(
         task,
         config.optim.build(task),
         factor=lambda moment: stage.lr_scale * config.schedule.factor(moment),
-        batches=TrainBatches(config, corpus.train, run.tokenizer, run.world, attach),
+        batches=batches,
         length=Length(stage.num_epochs, stage.num_updates),
         validate=Validation(
             batches=DevBatches(config, corpus.dev, run.tokenizer, run.world, attach),
@@ -132,6 +133,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
         folder=run.folder,
         world=run.world,
         config=config.trainer,
+        readings=batches.left_out,
         memory_limit_gb=run.memory_limit_gb,
     )
 
