@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import asrkit
-from asrkit.cli.hydra_errors import explain
+from asrkit.cli.hydra_errors import explain, explain_value
 from asrkit.cli.logs import MaskedStream
 from asrkit.config import register
 from asrkit.pipeline.config import Config
@@ -101,7 +101,7 @@ def _to_object(cfg: DictConfig) -> Config:
     try:
         config = OmegaConf.to_object(cfg)
     except ValueError as error:  # a config class's own check
-        raise InputError(explain(error) or str(error)) from error
+        raise InputError(explain(error) or explain_value(error, cfg)) from error
     assert isinstance(config, Config)
     return config
 

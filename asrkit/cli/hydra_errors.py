@@ -4,6 +4,7 @@ import re
 
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from asrkit.pipeline.components import CLASSES
@@ -45,6 +46,29 @@ def explain(error: BaseException) -> str | None:
     lines = [line.strip() for line in str(cause).split("\n")]
     full = _FULL_KEY.search(text)
     return f"{full['full']}: {lines[0]}" if full else lines[0]
+
+
+def explain_value(error: ValueError, config: DictConfig) -> str:
+    """Return what a config class's own check says, and where it stands in a stage."""
+    message, path = str(error), ""
+    while (name := _failing(config)) is not None:
+        path, config = f"{path}.{name}".lstrip("."), config[name]
+    key = message.split(" ", maxsplit=1)[0].rpartition(".")[2]
+    # What a stage takes from the run is named as the run calls it.
+    known = message.startswith(path) or OmegaConf.is_interpolation(config, key)
+    return message if known else f"{path}: {message}"
+
+
+def _failing(config: DictConfig) -> str | None:
+    """Name the part of a configuration that cannot be made an object."""
+    for name in config:
+        if OmegaConf.is_missing(config, name) or not OmegaConf.is_dict(config[name]):
+            continue
+        try:
+            OmegaConf.to_object(config[name])
+        except ValueError:
+            return str(name)
+    return None
 
 
 def _explain_key(key: str, text: str) -> str:

@@ -14,6 +14,7 @@ from asrkit.decoding.trace import Trace
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -29,10 +30,7 @@ class BeamSearchConfig(TransducerBeamConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        if self.max_symbols < 1:
-            raise ValueError(
-                f"decode.max_symbols must be positive, got {self.max_symbols}"
-            )
+        check_range(self, "decode", "max_symbols", least=1)
 
     def fit(self, paths: Topology | None) -> "BeamSearchConfig":
         """Refuse paths with at most one label a frame."""

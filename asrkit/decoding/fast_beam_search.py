@@ -12,6 +12,7 @@ from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
 from asrkit.decoding.search import Hypothesis, NBest, SearchConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.utils.errors import InputError
+from asrkit.utils.ranges import check_range
 
 _NEVER = -1e10  # log-probability of what cannot be; finite, as sums of it are taken
 
@@ -32,6 +33,12 @@ class FastBeamSearchConfig(SearchConfig):
     """Most contexts of an utterance in a frame."""
     max_states: int = 64
     """Most states of the graph of an utterance in a frame."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_range(self, "decode", "score_beam", above=0)
+        check_range(self, "decode", "max_contexts", "max_states", least=1)
 
     def build(self, fusion: Fusion = NO_FUSION) -> "FastBeamSearch":
         """Make the search.

@@ -10,6 +10,7 @@ from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
 from asrkit.decoding.search import Hypothesis, NBest, SearchConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.rules import Topology
+from asrkit.utils.ranges import check_range
 
 _WINDOW = 8  # frames that one step looks ahead for the next label
 _MAX_SYMBOLS = 10
@@ -29,10 +30,8 @@ class GreedyConfig(SearchConfig):
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.max_symbols is not None and self.max_symbols < 1:
-            raise ValueError(
-                f"decode.max_symbols must be positive, got {self.max_symbols}"
-            )
+        super().__post_init__()
+        check_range(self, "decode", "max_symbols", least=1)
 
     def fit(self, paths: Topology | None) -> "GreedyConfig":
         """Emit at most one label a frame where that is what was trained."""

@@ -10,6 +10,7 @@ from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion, FusionConfig, lm_na
 from asrkit.models.asr_model import AsrModel
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.transducer.rules import Topology
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class SearchConfig(ABC):
     """Taken from the logit of blank: more of it, fewer deletions."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
     """Language models and phrases that take part in the search."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "decode", "max_duration", above=0)
 
     @property
     def method(self) -> str:
@@ -130,6 +135,9 @@ class BeamConfig(SearchConfig):
 
     def __post_init__(self) -> None:
         """Check the values."""
+        super().__post_init__()
+        check_range(self, "decode", "beam", "nbest", least=1)
+        check_range(self, "decode", "rescore_scale", least=0)
         if self.rescore_lm and self.nbest == 1:
             raise ValueError(
                 "decode.rescore_lm chooses from the n-best list: set decode.nbest, "
@@ -155,8 +163,7 @@ class TransducerBeamConfig(BeamConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        if not self.prune > 0:
-            raise ValueError(f"decode.prune must be positive, got {self.prune}")
+        check_range(self, "decode", "prune", above=0)
 
 
 class Beam:

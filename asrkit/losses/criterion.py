@@ -136,8 +136,10 @@ class LossConfig(ABC):
                     f"loss.weights.{name}: no such criterion here; choose from "
                     f"{', '.join(self.criteria)}"
                 )
-            if weight < 0:
-                raise ValueError(f"loss.weights.{name} is negative: {weight}")
+            if not weight >= 0:
+                raise ValueError(
+                    f"loss.weights.{name} must be at least 0, got {weight:g}"
+                )
         if not any(self.weights.values()):
             raise ValueError("loss.weights: give at least one criterion a weight")
 

@@ -13,6 +13,7 @@ from asrkit.transducer.fused import fused_loss
 from asrkit.transducer.nbest_mbr import nbest_mbr_loss
 from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
+from asrkit.utils.ranges import check_range
 
 
 class MbrCriterion(Criterion):
@@ -104,14 +105,8 @@ class MbrLossConfig(TransducerLossConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        if self.renorm_scale <= 0:
-            raise ValueError(
-                f"loss.renorm_scale must be positive, got {self.renorm_scale}"
-            )
-        if self.reference_weight < 0:
-            raise ValueError(
-                f"loss.reference_weight is negative: {self.reference_weight}"
-            )
+        check_range(self, "loss", "renorm_scale", above=0)
+        check_range(self, "loss", "reference_weight", least=0)
 
     @property
     def list_size(self) -> int:

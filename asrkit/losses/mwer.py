@@ -20,6 +20,7 @@ from asrkit.losses.criterion import Criterion, Encoded, Find
 from asrkit.losses.mbr import MbrCriterion, MbrLossConfig
 from asrkit.losses.transducer import no_autocast
 from asrkit.models.asr_model import AsrModel
+from asrkit.utils.ranges import check_range
 
 
 class MwerCriterion(MbrCriterion):
@@ -88,11 +89,9 @@ class MwerLossConfig(MbrLossConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        if self.num_hypotheses < 2:
-            raise ValueError(
-                "loss.num_hypotheses counts the reference, too, so it must be at least "
-                f"2, got {self.num_hypotheses}"
-            )
+        # The reference counts, too.
+        check_range(self, "loss", "num_hypotheses", least=2)
+        check_range(self, "loss", "beam", least=1)
         if self.beam < self.num_hypotheses - 1:
             raise ValueError(
                 f"loss.beam is {self.beam}, too small for {self.num_hypotheses} "

@@ -16,6 +16,7 @@ from asrkit.transducer.pruned import gather_ranges, prune_ranges, pruned_loss
 from asrkit.transducer.rules import drop_impossible
 from asrkit.transducer.sample_wise import sample_wise_loss
 from asrkit.transducer.simple import simple_loss
+from asrkit.utils.ranges import check_range
 from asrkit.utils.training_progress import TrainingProgress
 
 
@@ -165,9 +166,11 @@ class PrunedLossConfig(TransducerLossConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        if self.s_range < 2:
-            raise ValueError(f"loss.s_range must be at least 2, got {self.s_range}")
-        if min(self.am_scale, self.lm_scale) < 0 or self.am_scale + self.lm_scale > 1:
+        check_range(self, "loss", "s_range", least=2)
+        check_range(self, "loss", "simple_loss_scale", "warmup_updates", least=0)
+        check_range(self, "loss", "max_cells", least=1)
+        check_range(self, "loss", "am_scale", "lm_scale", least=0, most=1)
+        if self.am_scale + self.lm_scale > 1:
             raise ValueError(
                 f"loss.am_scale {self.am_scale} and loss.lm_scale {self.lm_scale} must "
                 "be shares of 1"

@@ -6,6 +6,7 @@ from asrkit.losses.criterion import CELL_NUMBERS, BatchShape, Criterion
 from asrkit.losses.transducer import ProjectedCriterion, TransducerLossConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.sample_wise import MAX_CELLS, sample_wise_loss
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -21,8 +22,7 @@ class SampleWiseLossConfig(TransducerLossConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        if self.max_cells < 1:
-            raise ValueError(f"loss.max_cells must be positive, got {self.max_cells}")
+        check_range(self, "loss", "max_cells", least=1)
 
     def lattice_numbers(
         self, shape: BatchShape, vocab_size: int, joiner_dim: int

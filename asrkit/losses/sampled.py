@@ -13,6 +13,7 @@ from asrkit.transducer.fused import fused_loss
 from asrkit.transducer.sampled import sampled_loss
 from asrkit.transducer.sampling import Scope, sample_vocabulary
 from asrkit.utils.lengths import make_pad_mask
+from asrkit.utils.ranges import check_range
 
 
 class Proposal(str, Enum):
@@ -119,10 +120,8 @@ class SampledLossConfig(TransducerLossConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        if self.num_samples < 1:
-            raise ValueError(
-                f"loss.num_samples must be positive, got {self.num_samples}"
-            )
+        check_range(self, "loss", "num_samples", least=1)
+        check_range(self, "loss", "until", least=0, most=1)
         if self.proposal is Proposal.CTC and not self.weights.get("ctc"):
             raise ValueError(
                 "loss.proposal=CTC draws with the CTC head: give loss.weights.ctc a "

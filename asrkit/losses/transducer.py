@@ -13,6 +13,7 @@ from asrkit.losses.ctc import CtcCriterion
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.rules import Rules, Topology, drop_impossible
+from asrkit.utils.ranges import check_range
 
 
 class TransducerCriterion(Criterion):
@@ -92,6 +93,7 @@ class TransducerLossConfig(LossConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
+        check_range(self, "loss", "fastemit", least=0)
         Rules(self.topology, 0, self.delay_penalty, self.fastemit)
         peers = (Backend.TORCHAUDIO, Backend.K2)
         if self.backend in peers and not self.has_peers():

@@ -12,6 +12,7 @@ from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.frame_wise import focal_loss, frame_contexts, frame_wise_loss
 from asrkit.transducer.rules import Topology
 from asrkit.utils.lengths import make_pad_mask
+from asrkit.utils.ranges import check_range
 
 
 class ViterbiCriterion(Criterion):
@@ -136,14 +137,8 @@ class ViterbiLossConfig(LossConfig):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
-        if not 0.0 <= self.label_smoothing < 1.0:
-            raise ValueError(
-                f"loss.label_smoothing must be a share below 1, got "
-                f"{self.label_smoothing}"
-            )
-        for name in ("label_boost", "focal_factor"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"loss.{name} is negative: {getattr(self, name)}")
+        check_range(self, "loss", "label_smoothing", least=0, below=1)
+        check_range(self, "loss", "label_boost", "focal_factor", least=0)
 
     @property
     def paths(self) -> Topology:

@@ -14,6 +14,7 @@ from asrkit.models.dropout import Dropout
 from asrkit.models.encoder import EncoderConfig
 from asrkit.models.subsampling import FACTOR, ConvSubsampling, subsampled_lens
 from asrkit.utils.lengths import IntOrTensor, make_pad_mask
+from asrkit.utils.ranges import check_range
 
 
 class Positions(str, Enum):
@@ -49,6 +50,9 @@ class ConformerConfig(EncoderConfig):
 
     def __post_init__(self) -> None:
         """Check what the classes below cannot express."""
+        sizes = ("num_layers", "dim", "num_heads", "ff_dim", "subsampling_channels")
+        check_range(self, "encoder", *sizes, "kernel_size", least=1)
+        check_range(self, "encoder", "dropout", least=0, below=1)
         if self.dim % (2 * self.num_heads):
             raise ValueError(
                 f"encoder.dim {self.dim} must be a multiple of 2 * encoder.num_heads "

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from asrkit.models.dropout import Dropout
 from asrkit.models.predictor import Predictor, PredictorConfig
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -21,6 +22,11 @@ class FeedForwardPredictorConfig(PredictorConfig):
     """Dimension of the embedding."""
     num_layers: int = 2
     """Linear layers, each with a tanh."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_range(self, "predictor", "embedding_dim", "num_layers", least=1)
 
     def build(self, vocab_size: int) -> "FeedForwardPredictor":
         """Make the predictor for a vocabulary of `vocab_size` tokens with blank."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from asrkit.transducer.arcs import output_log_probs
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -16,6 +17,10 @@ class JoinerConfig:
     """Joiner dimension, J."""
     hat: bool = False
     """Blank as a sigmoid of its own: the labels' part is a language model (HAT)."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "joiner", "dim", least=1)
 
     def build(self, enc_dim: int, pred_dim: int, vocab_size: int) -> "Joiner":
         """Make the joiner between an encoder and a predictor."""

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asrkit.models.dropout import Dropout
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -22,6 +23,8 @@ class PredictorConfig:
 
     def __post_init__(self) -> None:
         """Check what the class below cannot express."""
+        check_range(self, "predictor", "dim", least=1)
+        check_range(self, "predictor", "dropout", least=0, below=1)
         if self.context_size not in (1, 2):
             raise ValueError(
                 f"predictor.context_size must be 1 or 2, got {self.context_size}"

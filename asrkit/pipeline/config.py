@@ -16,6 +16,7 @@ from asrkit.text.tokenizer import TokenizerConfig
 from asrkit.training.optimizers.optim import OptimConfig
 from asrkit.training.optimizers.schedule import ScheduleConfig
 from asrkit.training.trainer import TrainerConfig
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -58,6 +59,12 @@ class Config:
     """Stop the main training stage after so many updates instead."""
     seed: int = 42
     """Of initialisation, data order, augmentation and dropout."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "", "num_epochs", above=0)
+        check_range(self, "", "num_updates", least=1)
+        check_range(self, "", "seed", least=0)
 
     @property
     def model(self) -> ModelConfig:

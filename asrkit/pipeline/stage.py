@@ -10,6 +10,11 @@ if TYPE_CHECKING:  # both hold stages
     from asrkit.pipeline.stages.stage_run import StageRun
 
 
+def is_path(source: str) -> bool:
+    """Say whether a source is a path: a checkpoint (*.pt), or one with a slash."""
+    return "/" in source or source.endswith(".pt")
+
+
 @dataclass(kw_only=True)
 class StageConfig:
     """Base class of the kinds of stage: what one takes, and how it runs."""

@@ -17,6 +17,7 @@ from asrkit.text.tokenizer import (
     format_tokens,
 )
 from asrkit.utils.errors import InputError
+from asrkit.utils.ranges import check_range
 
 MODEL_FILE = "bpe.model"
 _WORD_START = "▁"
@@ -94,6 +95,10 @@ class BpeTokenizerConfig(TokenizerConfig):
     vocab_size: int = 500
     """Number of pieces, `<blk>`, `<sos/eos>` and `<unk>` included; a corpus too small
     for that many gets as many as it has."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "tokenizer", "vocab_size", above=len(SPECIAL_PIECES))
 
     @property
     def name(self) -> str:

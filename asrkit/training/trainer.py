@@ -19,7 +19,7 @@ from asrkit.training.gradients import Gradients, Update
 from asrkit.training.length import Length
 from asrkit.training.progress.metrics import OwnTime, Summarize
 from asrkit.training.progress.profile import Profile
-from asrkit.training.progress.reporter import Reporter, TrainingStatus
+from asrkit.training.progress.reporter import Readings, Reporter, TrainingStatus
 from asrkit.training.progress.tensorboard import Evaluation
 from asrkit.training.sharding import (
     load_whole,
@@ -55,6 +55,7 @@ class Trainer:
         folder: Of the stage: checkpoints/ and tensorboard/ are made there.
         world: The processes that work together, and this one's rank.
         config: Everything else.
+        readings: Counts what is read, if anything does.
         memory_limit_gb: What the memory of an update was planned for, GB, if it was.
     """
 
@@ -75,6 +76,7 @@ class Trainer:
         folder: Path,
         world: World,
         config: TrainerConfig,
+        readings: Readings | None = None,
         memory_limit_gb: float | None = None,
     ) -> None:
         self.task = task
@@ -126,7 +128,7 @@ class Trainer:
             headline,
             config.log_every,
             own=OwnTime(task, world.device),
-            readings=getattr(batches, "left_out", None),
+            readings=readings,
             memory_limit_gb=memory_limit_gb,
         )
         self.peak_lrs = [group["lr"] for group in optimizer.param_groups]

@@ -5,6 +5,8 @@ from enum import Enum
 
 import torch
 
+from asrkit.utils.ranges import check_range
+
 
 class Precision(str, Enum):
     """Number format of the networks; weights and losses stay in float32."""
@@ -65,17 +67,10 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         """Check the values."""
         counts = ("accumulate", "validate_every", "save_every", "log_every")
-        for name in (*counts, "bad_updates_in_a_row"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"trainer.{name} must be at least 1, got {getattr(self, name)}"
-                )
-        if self.stall_minutes < 0:
-            raise ValueError(
-                f"trainer.stall_minutes must be at least 0, got {self.stall_minutes}"
-            )
-        if not 0.0 < self.roll_back_lr_factor <= 1.0:
-            raise ValueError(
-                "trainer.roll_back_lr_factor must be above 0 and at most 1, got "
-                f"{self.roll_back_lr_factor}"
-            )
+        more = ("save_every_updates", "bad_updates_in_a_row")
+        check_range(self, "trainer", *counts, *more, least=1)
+        kept = ("keep_checkpoints", "max_roll_backs", "dump_bad_updates")
+        check_range(self, "trainer", *kept, "clip_norm", "stall_minutes", least=0)
+        check_range(self, "trainer", "average_decay", least=0, below=1)
+        check_range(self, "trainer", "save_every_minutes", above=0)
+        check_range(self, "trainer", "roll_back_lr_factor", above=0, most=1)

@@ -140,7 +140,7 @@ def test_presets_have_about_the_size_of_their_name(name, low, high):
         ("loss.backend=K2", "loss.backend=K2 computes loss=full only"),
         ("loss.topology=RNA", "MONOTONIC"),
         ("loss.hat=true", "loss.hat (FusedLossConfig): no 'hat' here"),
-        ("loss.fastemit=-1", "fastemit is negative"),
+        ("loss.fastemit=-1", "loss.fastemit must be at least 0, got -1"),
         ("predictor.context_size=5", "predictor.context_size must be 1 or 2"),
         ("loss.weights={transduser: 1}", "loss.weights.transduser"),
         ("pipeline.order=[ctc]", "pipeline.order names 'ctc'"),

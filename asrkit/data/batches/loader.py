@@ -13,6 +13,7 @@ from asrkit.data.features.wave_augment import WaveAugment
 from asrkit.data.left_out import LeftOutList
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.utils.errors import InputError
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -80,18 +81,14 @@ class DataConfig:
                 f"data.max_duration is a number of seconds above 0 or auto, got "
                 f"{seconds!r}"
             )
-        if self.shard_block < 1:
-            raise ValueError(
-                f"data.shard_block must be at least 1, got {self.shard_block}"
-            )
-        if not 0.0 <= self.max_left_out <= 1.0:
-            raise ValueError(
-                f"data.max_left_out is a share, 0 to 1, got {self.max_left_out:g}"
-            )
-        if self.read_timeout < 0.0:
-            raise ValueError(
-                f"data.read_timeout must not be negative, got {self.read_timeout:g}"
-            )
+        if self.max_duration != "auto":
+            check_range(self, "data", "max_duration", above=0)
+        counts = ("shard_block", "max_cuts", "num_buckets", "prefetch")
+        check_range(self, "data", *counts, "max_utterances", least=1)
+        check_range(self, "data", "num_workers", "min_seconds", "read_timeout", least=0)
+        limits = ("memory_gb", "max_seconds", "max_tokens_per_second")
+        check_range(self, "data", *limits, "max_test_seconds", "weights", above=0)
+        check_range(self, "data", "max_left_out", least=0, most=1)
 
     @property
     def batch_seconds(self) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from asrkit.transducer.frame_wise import compact_labels, labels_before
 from asrkit.utils.lengths import make_pad_mask
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class ChunkConfig:
     step: int = 128
     """Feature frames (10 ms each) from one piece's start to the next; a multiple of
     the encoder's subsampling, and at most the size."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "chunks", "size", "step", least=1)
 
     def build(
         self,

@@ -8,6 +8,7 @@ from lhotse.features.kaldi.layers import create_frame_window
 from torch import Tensor, nn
 
 from asrkit.utils.lengths import IntOrTensor
+from asrkit.utils.ranges import check_range
 
 FRAME_SHIFT = 0.01
 """Seconds between the starts of two frames."""
@@ -29,6 +30,11 @@ class FeaturesConfig:
     """Hz, lower edge of the lowest bin."""
     high_freq: float = -400.0
     """Hz, upper edge of the highest bin; 0 or less counts from half the rate."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "features", "sampling_rate", "num_bins", least=1)
+        check_range(self, "features", "low_freq", least=0)
 
     def build(self) -> "Fbank":
         """Make the feature extractor."""

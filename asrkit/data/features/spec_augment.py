@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from asrkit.utils.ranges import check_range
+
 
 @dataclass(kw_only=True)
 class SpecAugmentConfig:
@@ -22,6 +24,12 @@ class SpecAugmentConfig:
     """Longest time mask, in frames."""
     max_time_share: float = 0.15
     """Most of an utterance that all its time masks together may cover, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        masks = ("num_freq_masks", "max_freq_mask", "num_time_masks", "max_time_mask")
+        check_range(self, "augment.spec", *masks, "time_warp", least=0)
+        check_range(self, "augment.spec", "max_time_share", least=0, most=1)
 
     def build(self) -> "SpecAugment":
         """Make the augmentation."""

@@ -8,6 +8,7 @@ from lhotse import CutSet
 from lhotse.dataset.cut_transforms import CutMix, PerturbSpeed
 
 from asrkit.data.corpora.noise import load_noise
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -22,6 +23,11 @@ class WaveAugmentConfig:
     """Range of the signal-to-noise ratio, dB."""
     noise_probability: float = 0.5
     """Share of utterances that get noise."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "augment.wave", "speeds", above=0)
+        check_range(self, "augment.wave", "noise_probability", least=0, most=1)
 
     def build(self) -> "WaveAugment":
         """Make the augmentation; reads the headers of the noise recordings."""

@@ -8,6 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from asrkit.utils.ranges import check_range
+
 State = tuple[Tensor, ...]
 """Of a scorer: tensors whose first dimension is the hypothesis, N."""
 
@@ -60,11 +62,8 @@ class FusionConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.word_lm_scale < 0:
-            raise ValueError(
-                f"decode.fusion.word_lm_scale is {self.word_lm_scale}, but no word is "
-                "better for being unlikely: set it to 0 or more"
-            )
+        scales = ("lm_scale", "ilm_scale", "lodr_scale", "word_lm_scale")
+        check_range(self, "decode.fusion", *scales, least=0)
         if self.word_lm is not None and self.lexicon is False:
             raise ValueError(
                 "decode.fusion.word_lm needs the lexicon that decode.fusion.lexicon="

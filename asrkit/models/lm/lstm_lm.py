@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from asrkit.models.dropout import Dropout
 from asrkit.models.lm.language_model import LanguageModel, LanguageModelConfig, State
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -22,6 +23,11 @@ class LstmLmConfig(LanguageModelConfig):
     """Dimension of the embedding and of every layer."""
     dropout: float = 0.3
     """Dropout probability of the embedding and after every layer."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "lm.model", "num_layers", "dim", least=1)
+        check_range(self, "lm.model", "dropout", least=0, below=1)
 
     def build(self, vocab_size: int) -> "LstmLm":
         """Make the model for a vocabulary of `vocab_size` tokens with blank."""

@@ -10,6 +10,7 @@ from asrkit.models.attention import RotaryAttention, rotate
 from asrkit.models.conformer import FeedForward
 from asrkit.models.dropout import Dropout
 from asrkit.models.lm.language_model import LanguageModel, LanguageModelConfig, State
+from asrkit.utils.ranges import check_range
 
 _BLOCK = 32  # tokens by which the memory of keys and values grows
 
@@ -33,6 +34,9 @@ class TransformerLmConfig(LanguageModelConfig):
 
     def __post_init__(self) -> None:
         """Check what the classes below cannot express."""
+        sizes = ("num_layers", "dim", "num_heads", "ff_dim")
+        check_range(self, "lm.model", *sizes, least=1)
+        check_range(self, "lm.model", "dropout", least=0, below=1)
         if self.dim % (2 * self.num_heads):
             raise ValueError(
                 f"lm.model.dim {self.dim} must be a multiple of "

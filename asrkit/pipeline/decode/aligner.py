@@ -49,7 +49,7 @@ class Aligner:
         self,
         recognizer: Recognizer,
         by: By | None,
-        max_seconds: float = float("inf"),
+        max_seconds: float = 30.0,
         topology: Topology | None = None,
     ) -> None:
         loss = last_loss(recognizer.config)

@@ -7,13 +7,14 @@ from asrkit.data.batches.batch import Batch
 from asrkit.pipeline.decode.aligner import Aligner, By
 from asrkit.pipeline.decode.choose_search import last_loss, validation_search
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
-from asrkit.pipeline.stage import StageConfig
+from asrkit.pipeline.stage import StageConfig, is_path
 from asrkit.pipeline.stages.align_report import report_alignments
 from asrkit.pipeline.stages.initialization import best_of
 from asrkit.pipeline.stages.results import ALIGNMENTS, timed
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.attached import write_shards
 from asrkit.transducer.rules import Topology
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -28,9 +29,13 @@ class AlignStageConfig(StageConfig):
     pictures: int = 10
     """Utterances to draw with their alignment."""
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "", "pictures", least=0)
+
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""
-        return [] if self.source.endswith(".pt") else [self.source]
+        return [] if is_path(self.source) else [self.source]
 
     def run(self, run: StageRun) -> None:
         """Align the data of a run and report on it."""

@@ -8,6 +8,7 @@ from asrkit.pipeline.stages.averaging import as_good_as_best, average, last_epoc
 from asrkit.pipeline.stages.results import timed
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.training.checkpoints.checkpoint import save_checkpoint
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -20,6 +21,10 @@ class AverageStageConfig(StageConfig):
     """Stage whose checkpoints are averaged."""
     last: int | None = None
     """Newest epochs to average; null: the best and those as good on dev."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "", "last", least=1)
 
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""

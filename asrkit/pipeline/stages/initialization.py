@@ -6,6 +6,7 @@ from pathlib import Path
 
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.decode.weights import model_weights
+from asrkit.pipeline.stage import is_path
 from asrkit.training.checkpoints.checkpoint import load_checkpoint
 from asrkit.utils.errors import InputError
 
@@ -68,6 +69,6 @@ def initialize(model: AsrModel, init: InitConfig, exp_dir: Path) -> bool:
 
 def best_of(exp_dir: Path, stage: str) -> Path:
     """Return a stage's best checkpoint, or that of which the path is given."""
-    if stage.endswith(".pt"):
+    if is_path(stage):
         return Path(stage)
     return exp_dir / stage / "checkpoints" / "best.pt"

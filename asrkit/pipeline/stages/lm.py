@@ -31,6 +31,7 @@ from asrkit.training.optimizers.optim import OptimConfig
 from asrkit.training.optimizers.schedule import ScheduleConfig
 from asrkit.training.trainer import Trainer
 from asrkit.utils.errors import InputError
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -63,11 +64,8 @@ class LmConfig(StageConfig):
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name in ("max_sentence", "max_tokens", "num_epochs"):
-            if getattr(self, name) <= 0:
-                raise ValueError(
-                    f"lm.{name} must be positive, got {getattr(self, name)}"
-                )
+        check_range(self, "lm", "max_sentence", "max_tokens", "num_updates", least=1)
+        check_range(self, "lm", "num_epochs", above=0)
         if not self.text and not self.transcripts:
             raise ValueError("lm.text is empty and lm.transcripts=false: no text left")
 

@@ -18,7 +18,7 @@ from asrkit.decoding.fusion.label_scores import score_labels
 from asrkit.decoding.search import BeamConfig
 from asrkit.pipeline.decode.fusion import build_fusion
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
-from asrkit.pipeline.stage import StageConfig
+from asrkit.pipeline.stage import StageConfig, is_path
 from asrkit.pipeline.stages.initialization import best_of
 from asrkit.pipeline.stages.results import NBEST, timed
 from asrkit.pipeline.stages.stage_run import StageRun
@@ -27,6 +27,7 @@ from asrkit.text.ngram.arpa import write_arpa
 from asrkit.text.ngram.kneser_ney import train_kneser_ney
 from asrkit.text.phone import WORD_END
 from asrkit.text.tokenizer import Tokenizer
+from asrkit.utils.ranges import check_range
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +59,9 @@ class NBestStageConfig(StageConfig):
 
     def __post_init__(self) -> None:
         """Check the counts."""
-        if self.num_hypotheses < 2:
-            raise ValueError(
-                f"num_hypotheses is {self.num_hypotheses}; the reference and at least "
-                "one other are needed"
-            )
+        check_range(self, "", "ngram_order", least=0)
+        # The reference and at least one other.
+        check_range(self, "", "num_hypotheses", least=2)
         if self.search.nbest < self.num_hypotheses - 1:
             raise ValueError(
                 f"search.nbest is {self.search.nbest}: too few for num_hypotheses="
@@ -71,7 +70,7 @@ class NBestStageConfig(StageConfig):
 
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""
-        return [] if self.source.endswith(".pt") else [self.source]
+        return [] if is_path(self.source) else [self.source]
 
     def run(self, run: StageRun) -> None:
         """List hypotheses of the data of a run."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.pipeline.experiment import DONE
+from asrkit.pipeline.stage import is_path
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.training.progress.console import format_seconds
 from asrkit.training.progress.tensorboard import peak_memory_gb, reset_peak_memory
@@ -24,7 +25,7 @@ _LABELS = {"seconds": "time", "wer": "best dev wer"}
 
 def result_folder(exp_dir: Path, source: str, kind: str) -> Path:
     """Return where a stage's results of a kind are, or a folder given by its path."""
-    return Path(source) if "/" in source else exp_dir / source / kind
+    return Path(source) if is_path(source) else exp_dir / source / kind
 
 
 def write_done(folder: Path, facts: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from asrkit.data.left_out import LeftOutList
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import list_search, validation_search
 from asrkit.pipeline.decode.recognizer import describe
-from asrkit.pipeline.stage import StageConfig
+from asrkit.pipeline.stage import StageConfig, is_path
 from asrkit.pipeline.stages.initialization import InitConfig, initialize
 from asrkit.pipeline.stages.preparation import With
 from asrkit.pipeline.stages.results import (
@@ -43,6 +43,7 @@ from asrkit.training.distributed import World
 from asrkit.training.length import Length
 from asrkit.training.trainer import Trainer
 from asrkit.utils.errors import InputError
+from asrkit.utils.ranges import check_range
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +75,15 @@ class TrainStageConfig(StageConfig):
     """Scalar of validation that picks the best checkpoint (the lowest wins)."""
 
     def __post_init__(self) -> None:
-        """Check the view of the data."""
+        """Check the numbers and the view of the data."""
+        check_range(self, "", "lr_scale", above=0)
         if self.chunks is not None and self.alignments is None:
             raise ValueError("chunks: pieces of utterances need alignments, set it")
 
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""
         names = [self.init.stage, self.alignments, self.nbest]
-        return [name for name in names if name and "/" not in name]
+        return [name for name in names if name and not is_path(name)]
 
     def view(self, config: Config) -> Config:
         """Leave the time axis as it was aligned."""
@@ -178,11 +180,12 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
     config, stage = run.config, train_config(run)
     attach = attachments(run)
     corpus = usable(run, attach)
+    batches = TrainBatches(config, corpus.train, run.tokenizer, run.world, attach)
     return Trainer(
         task,
         config.optim.build(task),
         factor=lambda progress: stage.lr_scale * config.schedule.factor(progress),
-        batches=TrainBatches(config, corpus.train, run.tokenizer, run.world, attach),
+        batches=batches,
         length=Length(config.num_epochs, config.num_updates),
         validate=Validation(
             batches=DevBatches(config, corpus.dev, run.tokenizer, run.world, attach),
@@ -198,6 +201,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
         folder=run.folder,
         world=run.world,
         config=config.trainer,
+        readings=batches.left_out,
         memory_limit_gb=run.memory_limit_gb,
     )
 

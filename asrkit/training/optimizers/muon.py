@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from asrkit.training.optimizers.optim import OptimConfig
 from asrkit.training.sharding import local, part_of, whole
+from asrkit.utils.ranges import check_range
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic iteration
 
@@ -32,6 +33,14 @@ class MuonConfig(OptimConfig):
     """AdamW: added to the root of the running square."""
     weight_decay: float = 1e-2
     """Decoupled decay of matrices."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_range(self, "optim", "matrix_lr", above=0)
+        check_range(self, "optim", "betas", "momentum", least=0, below=1)
+        check_range(self, "optim", "steps", least=1)
+        check_range(self, "optim", "eps", "weight_decay", least=0)
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of the module's trainable parameters."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from asrkit.utils.ranges import check_range
+
 
 @dataclass(kw_only=True)
 class OptimConfig:
@@ -13,6 +15,10 @@ class OptimConfig:
 
     lr: float = 1e-3
     """Peak learning rate; the schedule multiplies it."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "optim", "lr", above=0)
 
     @abstractmethod
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
@@ -29,6 +35,12 @@ class AdamWConfig(OptimConfig):
     """Added to the root of the running square."""
     weight_decay: float = 1e-2
     """Decoupled decay of matrices; vectors (biases, norms) are not decayed."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_range(self, "optim", "betas", least=0, below=1)
+        check_range(self, "optim", "eps", "weight_decay", least=0)
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of the module's trainable parameters."""
@@ -52,6 +64,12 @@ class NAdamConfig(OptimConfig):
     weight_decay: float = 5e-6
     """L2: this share of a matrix is added to its gradient; vectors have none."""
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_range(self, "optim", "betas", least=0, below=1)
+        check_range(self, "optim", "eps", "weight_decay", least=0)
+
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of the module's trainable parameters."""
         return torch.optim.NAdam(
@@ -72,6 +90,12 @@ class RAdamConfig(OptimConfig):
     """Added to the root of the running square."""
     weight_decay: float = 1e-2
     """Decoupled decay of matrices; vectors (biases, norms) are not decayed."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_range(self, "optim", "betas", least=0, below=1)
+        check_range(self, "optim", "eps", "weight_decay", least=0)
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of the module's trainable parameters."""

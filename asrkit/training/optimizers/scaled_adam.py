@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from asrkit.training.optimizers.optim import OptimConfig
 from asrkit.training.sharding import local, norms, sum_parts
+from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
@@ -32,6 +33,14 @@ class ScaledAdamConfig(OptimConfig):
     """Largest norm of the gradient, as a multiple of the median of earlier ones."""
     clip_window: int = 100
     """Updates that the median is taken over."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        super().__post_init__()
+        check_range(self, "optim", "betas", least=0, below=1)
+        check_range(self, "optim", "eps", "scale_lr", "min_rms", least=0)
+        check_range(self, "optim", "max_rms", "clip", above=0)
+        check_range(self, "optim", "clip_window", least=1)
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of the module's trainable parameters."""

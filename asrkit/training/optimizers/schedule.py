@@ -5,6 +5,7 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass
 
+from asrkit.utils.ranges import check_range
 from asrkit.utils.training_progress import TrainingProgress
 
 
@@ -28,6 +29,11 @@ class OneCycleConfig(ScheduleConfig):
     final: float = 0.001
     """Factor at the end."""
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "schedule", "warmup", least=0, below=1)
+        check_range(self, "schedule", "start", "final", least=0)
+
     def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
         return one_cycle(
@@ -49,6 +55,11 @@ class TriangleConfig(ScheduleConfig):
     """Factor after the fall."""
     final: float = 0.00125
     """Factor at the end of the tail."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _check_shares(self, "rise", "fall")
+        check_range(self, "schedule", "start", "low", "final", least=0)
 
     def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
@@ -73,6 +84,11 @@ class ConstantThenDecayConfig(ScheduleConfig):
     """Factor after the fall."""
     final: float = 0.0125
     """Factor at the end of the tail."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _check_shares(self, "hold", "fall")
+        check_range(self, "schedule", "low", "final", least=0)
 
     def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
@@ -102,6 +118,11 @@ class EdenConfig(ScheduleConfig):
     start: float = 0.5
     """What the warm-up starts from."""
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "schedule", "updates", "epochs", above=0)
+        check_range(self, "schedule", "warmup", "start", least=0)
+
     def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
         # ((n^2 + a^2) / a^2)^(-1/4): flat for n << a, then falling as n^(-1/2).
@@ -118,9 +139,24 @@ class ConstantConfig(ScheduleConfig):
     warmup: float = 0.0
     """Share of the training spent rising from 0, 0 to 1."""
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_range(self, "schedule", "warmup", least=0, most=1)
+
     def factor(self, progress: TrainingProgress) -> float:
         """Return the factor on the learning rate of the next update."""
         return min(1.0, progress.share / self.warmup) if self.warmup > 0 else 1.0
+
+
+def _check_shares(config: ScheduleConfig, first: str, second: str) -> None:
+    """Check that two parts of a training are shares of it, and their sum is."""
+    check_range(config, "schedule", first, second, least=0, most=1)
+    total = getattr(config, first) + getattr(config, second)
+    if total > 1:
+        raise ValueError(
+            f"schedule.{first} and schedule.{second} are shares of one training: their "
+            f"sum must be at most 1, got {total:g}"
+        )
 
 
 def one_cycle(share: float, *, warmup: float, start: float, final: float) -> float:

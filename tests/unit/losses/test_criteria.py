@@ -164,7 +164,7 @@ def test_utterances_without_a_path_are_counted(config):
     ("change", "message"),
     [
         ({"weights": {"transducer": 1.0}}, "give loss.weights.ctc a"),
-        ({"num_samples": 0}, "num_samples must be positive"),
+        ({"num_samples": 0}, "loss.num_samples must be at least 1, got 0"),
     ],
 )
 def test_a_sample_that_cannot_be_drawn_is_refused(change, message):

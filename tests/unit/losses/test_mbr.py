@@ -219,9 +219,21 @@ def test_mwer_needs_a_search():
 @pytest.mark.parametrize(
     ("config", "change", "message"),
     [
-        (MbrLossConfig, {"renorm_scale": 0.0}, "renorm_scale must be positive"),
-        (MbrLossConfig, {"reference_weight": -1.0}, "reference_weight is negative"),
-        (MwerLossConfig, {"num_hypotheses": 1}, "num_hypotheses counts the reference"),
+        (
+            MbrLossConfig,
+            {"renorm_scale": 0.0},
+            "renorm_scale must be above 0, got 0",
+        ),
+        (
+            MbrLossConfig,
+            {"reference_weight": -1.0},
+            "reference_weight must be at least 0",
+        ),
+        (
+            MwerLossConfig,
+            {"num_hypotheses": 1},
+            "num_hypotheses must be at least 2",
+        ),
         (MwerLossConfig, {"num_hypotheses": 6}, "loss.beam is 4, too small for 6"),
     ],
 )

@@ -227,9 +227,12 @@ def test_nothing_is_larger_than_one_cell_a_frame():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label_smoothing": 1.0}, "loss.label_smoothing must be a share below 1"),
-        ({"label_boost": -1.0}, "loss.label_boost is negative"),
-        ({"focal_factor": -0.5}, "loss.focal_factor is negative"),
+        (
+            {"label_smoothing": 1.0},
+            "loss.label_smoothing must be at least 0 and below 1",
+        ),
+        ({"label_boost": -1.0}, "loss.label_boost must be at least 0, got -1"),
+        ({"focal_factor": -0.5}, "loss.focal_factor must be at least 0, got -0.5"),
         ({"weights": {"head": 1.0}}, "loss.weights.head: no such criterion"),
     ],
 )

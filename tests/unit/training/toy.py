@@ -66,6 +66,7 @@ def make_trainer(
     task=None,
     batches=toy_batches,
     world=CPU,
+    readings=None,
     memory_limit_gb=None,
     **config,
 ):
@@ -85,6 +86,7 @@ def make_trainer(
         folder=folder,
         world=world,
         config=TrainerConfig(**config),
+        readings=readings,
         memory_limit_gb=memory_limit_gb,
     )
 

@@ -134,7 +134,7 @@ def test_an_utterance_is_cut_alone_as_in_a_batch():
     [
         (30, 8, "chunks.size must be a multiple of the subsampling"),
         (32, 6, "chunks.step must be a multiple of the subsampling"),
-        (32, 0, "chunks.step must be a multiple of the subsampling"),
+        (32, 0, "chunks.step must be at least 1, got 0"),
         (16, 20, "chunks.step 20 leaves gaps"),
     ],
 )

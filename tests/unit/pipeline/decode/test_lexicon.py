@@ -163,7 +163,7 @@ def test_language_models_that_are_not_over_these_words(tmp_path, word_lm):
 
 
 def test_settings_that_contradict_each_other():
-    with pytest.raises(ValueError, match=r"word_lm_scale is -1"):
+    with pytest.raises(ValueError, match=r"word_lm_scale must be at least 0, got -1"):
         FusionConfig(word_lm_scale=-1)
     with pytest.raises(ValueError, match=r"lexicon=false leaves out"):
         FusionConfig(word_lm="x.arpa", lexicon=False)

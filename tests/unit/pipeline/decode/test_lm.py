@@ -152,7 +152,7 @@ def test_a_training_without_text_is_refused():
     }
     with pytest.raises(ValueError, match="no text left"):
         LmConfig(**settings, transcripts=False)
-    with pytest.raises(ValueError, match=r"lm.max_tokens must be positive, got 0"):
+    with pytest.raises(ValueError, match=r"lm.max_tokens must be at least 1, got 0"):
         LmConfig(**settings, max_tokens=0)
 
 

@@ -59,20 +59,12 @@ def scalars(folder):
     }
 
 
-class Read:
-    """Toy batches that say how many utterances could not be read."""
-
-    left_out = SimpleNamespace(failed=3, tried=60)
-
-    def __call__(self, position):
-        return spoil({2})(position)
-
-
 def test_points_and_lines_say_what_went_wrong(tmp_path, caplog):
     caplog.set_level("INFO")
     trainer = make_trainer(
-        tmp_path, batches=Read(), num_epochs=1, log_every=3, memory_limit_gb=64.0
-    )
+        tmp_path, batches=spoil({2}), num_epochs=1, log_every=3, memory_limit_gb=64.0,
+        readings=SimpleNamespace(failed=3, tried=60),
+    )  # fmt: skip
     trainer.gradients.split_batches = 2
     trainer.run()
     found = scalars(tmp_path)
