@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import find_asrkit  # noqa: F401
+
 _TRAIN = Path(__file__).parents[1] / "train.py"
 _RECIPE = Path(__file__).parents[2] / "recipes/librispeech/conf"
 

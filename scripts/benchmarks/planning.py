@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import find_asrkit  # noqa: F401
 import numpy as np
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource

@@ -30,7 +30,8 @@ def main() -> int:
 
 def train(config: Config) -> None:
     """Train with a configuration."""
-    plain = shown(config)
+    # What a language model would be like is scripts/train_lm.py's to show.
+    plain = {key: value for key, value in shown(config).items() if key != "lm"}
     with join_world(config.trainer.device) as world:
         start_logging(Path(config.exp_dir) / "log", "train", world.rank)
         if world.is_main and not all(
@@ -63,7 +64,7 @@ def show_changes(plain: dict[str, Any]) -> None:
     """Print what differs from the defaults of conf/."""
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         defaults = shown(OmegaConf.to_object(compose("config")))
-    changed = differences(defaults, plain)
+    changed = differences({key: defaults[key] for key in plain}, plain)
     # Stages share the length of the run; once is enough to read.
     taken = {key for key in changed if key.partition(".set.")[2] in changed}
     changed = {key: pair for key, pair in changed.items() if key not in taken}

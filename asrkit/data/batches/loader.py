@@ -1,5 +1,6 @@
 """From manifests to batches: which utterances, and how they are read."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -73,16 +74,14 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         """Check the limits."""
-        seconds = self.max_duration
-        if seconds != "auto" and not (
-            isinstance(seconds, int | float) and 0.0 < seconds < float("inf")
-        ):
+        if isinstance(self.max_duration, int | float):
+            # A plan of batches counts in them, so that infinity is none.
+            check_range(self, "data", "max_duration", above=0, below=math.inf)
+        elif self.max_duration != "auto":
             raise ValueError(
-                f"data.max_duration is a number of seconds above 0 or auto, got "
-                f"{seconds!r}"
+                "data.max_duration must be a number of seconds or auto, got "
+                f"{self.max_duration!r}"
             )
-        if self.max_duration != "auto":
-            check_range(self, "data", "max_duration", above=0)
         counts = ("shard_block", "max_cuts", "num_buckets", "prefetch")
         check_range(self, "data", *counts, "max_utterances", least=1)
         check_range(self, "data", "num_workers", "min_seconds", "read_timeout", least=0)

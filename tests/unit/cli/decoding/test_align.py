@@ -163,7 +163,7 @@ def test_the_stage_aligns_as_the_command_does(recognizer, make_wave, by):
     assert (row["frames"], row["tokens"], row["num_frames"]) == (one.frames, labels, 50)
     assert row["score"] == pytest.approx(one.score, abs=1e-3)
     assert len(set(one.frames)) == len(labels)
-    assert Aligner(recognizer, by).rules.topology is Topology.REGULAR
+    assert Aligner(recognizer, by).topology is Topology.REGULAR
 
 
 def test_what_needs_too_much_memory_is_named(align, make_wave, monkeypatch):
