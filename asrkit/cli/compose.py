@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import asrkit
-from asrkit.cli.hydra_errors import explain, explain_value
+from asrkit.cli.hydra_errors import explain, explain_null, explain_value
 from asrkit.cli.logs import MaskedStream
 from asrkit.config import register
 from asrkit.pipeline.config import Config
@@ -87,14 +87,10 @@ def compose_config(command: Callable[[Config], None] | None = None) -> Config | 
         return _to_object(composed[0]) if composed else None
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(explain(error) or str(error)) from error
-    except AssertionError as error:
-        if "Unexpected type for root" not in str(error):
+    except (AssertionError, AttributeError) as error:
+        if (message := explain_null(error)) is None:
             raise
-        raise InputError(
-            "a key=value goes below a component that is null, as is what a stage takes "
-            "from the run; choose the component first, e.g. "
-            "+schedule@pipeline.stages.viterbi.schedule=constant"
-        ) from error
+        raise InputError(message) from error
 
 
 def _to_object(cfg: DictConfig) -> Config:

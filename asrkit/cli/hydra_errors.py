@@ -19,6 +19,7 @@ _BAD_KEY = re.compile(
 )
 _FULL_KEY = re.compile(r"full_key: (?P<full>\S+)")
 _OBJECT = re.compile(r"object_type=(?P<cls>\w+)")
+_OVER_NULL = re.compile(r"full_key: (?P<key>\S+)\n.*\n\s*object_type=NoneType")
 _GROUP = re.compile(r"Could not override '(?P<group>[\w/@.]+)'")
 
 
@@ -46,6 +47,27 @@ def explain(error: BaseException) -> str | None:
     lines = [line.strip() for line in str(cause).split("\n")]
     full = _FULL_KEY.search(text)
     return f"{full['full']}: {lines[0]}" if full else lines[0]
+
+
+def explain_null(error: AssertionError | AttributeError) -> str | None:
+    """Return a message for what the command line sets in a null, or None.
+
+    Hydra and OmegaConf meet it with Python's own errors instead of theirs.
+    """
+    if "Unexpected type for root" in str(error):
+        return (
+            "a key=value goes below a component that is null, as is what a stage takes "
+            "from the run; choose the component first, e.g. "
+            "+schedule@pipeline.stages.viterbi.schedule=constant"
+        )
+    over_null = _OVER_NULL.search(str(error))
+    if over_null is None:
+        return None
+    return (
+        f"{over_null['key']} is null, which {{...}} on the command line cannot fill; "
+        "write it into DIR/experiment/NAME.yaml and add --config-dir DIR "
+        "experiment=NAME"
+    )
 
 
 def explain_value(error: ValueError, config: DictConfig) -> str:
