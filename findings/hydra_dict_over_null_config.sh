@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A dictionary on the command line for a structured config field that is null.
 #
-# Versions: hydra-core 1.3.8, omegaconf 2.3.1 (Python 3.11); 1.3.2 with 2.3.0 alike.
+# Versions: hydra-core 1.3.8, omegaconf 2.3.1 (Python 3.11).
 #
 # Expected (written before the first run): window={size: 3} replaces the null of
 # `window: Optional[Window] = None` by Window(size=3), as OmegaConf.merge does with the
