@@ -211,6 +211,8 @@ def test_losses_and_searches_are_called_as_their_files(group):
     assert sorted(cls.name for cls in COMPONENTS[group]) == GROUPS[group]
     if group == "decode":
         assert methods() == GROUPS[group]
+        for name in methods():
+            assert apply_overrides(make(), [f"decode={name}"]).decode.name == name
 
 
 def test_a_loss_or_search_that_does_not_answer_is_refused():
