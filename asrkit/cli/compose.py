@@ -34,7 +34,7 @@ recipe adds experiments: --config-dir recipes/librispeech/conf experiment=tiny
 
 --cfg job        print the configuration and stop
 --info defaults  print which files make it, and stop
--m               multirun: optim.lr=1e-3,2e-3 runs twice (docs/many_gpus.md: on SLURM)
+-m               multirun: optim.lr=1e-3,2e-3 runs twice (docs/reliability.md: on SLURM)
 
 groups:
 {groups}

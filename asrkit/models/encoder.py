@@ -10,7 +10,11 @@ from asrkit.utils.lengths import IntOrTensor
 
 
 class Encoder(Protocol):
-    """Maps features to encoder frames."""
+    """Maps features to encoder frames.
+
+    An `nn.Module`; its blocks are elements of an `nn.ModuleList` called `blocks`, as
+    `trainer.shard_model` shares them out and `freeze` names them.
+    """
 
     output_dim: int
     """Model dimension, D."""

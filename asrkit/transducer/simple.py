@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from asrkit.transducer.arcs import output_log_probs
 from asrkit.transducer.backends import Backend, resolve
 from asrkit.transducer.checks import check_lattice_input
 from asrkit.transducer.lattices.lattice import sum_paths
@@ -145,7 +146,7 @@ def _normalizer(am: Tensor, lm: Tensor) -> Tensor:
 
 def _lm_alone(lm: Tensor, index: Tensor, rules: Rules) -> tuple[Tensor, Tensor]:
     """Return lm's own log-probabilities, (B, 1, U + 1) and (B, 1, U)."""
-    log_probs = _log_probs(lm, rules)
+    log_probs = output_log_probs(lm, hat=rules.hat)
     label = log_probs[:, :-1].gather(2, index[..., None]).transpose(1, 2)
     return log_probs[:, None, :, rules.blank_id], label
 
@@ -158,19 +159,10 @@ def _am_alone(
     With the mean of lm's probabilities over all rows that are not padding as prior.
     """
     padding = make_pad_mask(token_lens + 1, lm.shape[1])[..., None]
-    probs = _log_probs(lm, rules).exp().masked_fill(padding, 0.0)
+    probs = output_log_probs(lm, hat=rules.hat).exp().masked_fill(padding, 0.0)
     unigram = probs.sum(dim=(0, 1)) / (token_lens + 1).sum()
     # am alone has no prior of the tokens; it borrows the average that lm gives.
     scores = am + unigram.clamp(min=torch.finfo(am.dtype).tiny).log()
-    log_probs = _log_probs(scores, rules)
+    log_probs = output_log_probs(scores, hat=rules.hat)
     label = log_probs.gather(2, index[:, None].expand(-1, am.shape[1], -1))
     return log_probs[..., rules.blank_id, None], label
-
-
-def _log_probs(logits: Tensor, rules: Rules) -> Tensor:
-    """Return the log-probabilities of all tokens, (..., V)."""
-    if not rules.hat:
-        return logits.log_softmax(dim=-1)
-    blank = logits[..., :1]
-    labels = logits[..., 1:].log_softmax(dim=-1) + F.logsigmoid(-blank)
-    return torch.cat([F.logsigmoid(blank), labels], dim=-1)

@@ -6,10 +6,42 @@ from collections import defaultdict
 
 import torch
 
+from asrkit.decoding.fusion.fusion import Scorer
 from asrkit.models.asr_model import ModelConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
+
+
+class Bigram(Scorer):
+    """A language model with random scores: of the next label after the last one."""
+
+    def __init__(self, vocab_size=4):
+        generator = torch.Generator().manual_seed(3)
+        self.table = torch.randn(vocab_size, vocab_size, generator=generator)
+        self.table[:, 0] = 0.0
+        self.end = torch.randn(vocab_size, generator=generator)
+
+    def start(self, count, device):
+        return (torch.zeros(count, dtype=torch.int64),)
+
+    def scores(self, state):
+        return self.table[state[0]]
+
+    def advance(self, state, labels):
+        return (torch.where(labels > 0, labels, state[0]),)
+
+    def final(self, state):
+        return self.end[state[0]]
+
+    def by_text(self, text, label):
+        last = text[-1] if text else 0
+        return float(self.end[last] if label is None else self.table[last, label])
+
+
+def encode(T, seed=1):
+    torch.manual_seed(seed)
+    return 2 * torch.randn(1, T, 8, dtype=torch.float64)
 
 
 def make_model(vocab_size=4, seed=0, context_size=2, hat=False):
@@ -90,17 +122,28 @@ def transducer_texts(model, enc_out, most, *, stays, fused=None, blank_penalty=0
     return all_texts(scores)
 
 
-@torch.no_grad()
 def ctc_texts(model, enc_out, blank_penalty=0.0):
     """Sum all CTC paths."""
+    scores = defaultdict(list)
+    for text, _, score in ctc_paths(model, enc_out, blank_penalty):
+        scores[text].append(score)
+    return all_texts(scores)
+
+
+@torch.no_grad()
+def ctc_paths(model, enc_out, blank_penalty=0.0):
+    """Yield text, first frames of its labels, and score of every CTC path."""
     logits = model.ctc_head(enc_out)
     logits[:, 0] -= blank_penalty
     frames = logits.log_softmax(dim=-1).tolist()
-    scores = defaultdict(list)
     for path in itertools.product(range(len(frames[0])), repeat=len(frames)):
-        text = tuple(label for label, _ in itertools.groupby(path) if label)
-        scores[text].append(sum(frames[t][label] for t, label in enumerate(path)))
-    return all_texts(scores)
+        text, first = [], []
+        for t, (label, before) in enumerate(zip(path, (0, *path), strict=False)):
+            if label and label != before:
+                text.append(label)
+                first.append(t)
+        score = sum(frames[t][label] for t, label in enumerate(path))
+        yield tuple(text), first, score
 
 
 def greedy_text(model, enc_out, max_symbols, fused=None, blank_penalty=0.0):

@@ -36,15 +36,16 @@ CHOICES = [
     for name in names
 ]
 EXPERIMENTS = sorted(
-    path.stem for path in ROOT.glob("recipes/librispeech/conf/experiment/*.yaml")
+    (path.parents[2].name, path.stem)
+    for path in ROOT.glob("recipes/*/conf/experiment/*.yaml")
 )
 
 
 register()
 
 
-def make(*overrides):
-    search = f"hydra.searchpath=[file://{ROOT}/recipes/librispeech/conf]"
+def make(*overrides, recipe="librispeech"):
+    search = f"hydra.searchpath=[file://{ROOT}/recipes/{recipe}/conf]"
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = OmegaConf.to_object(compose("config", [search, *overrides]))
     assert isinstance(config, Config)
@@ -58,11 +59,12 @@ def test_every_file_composes_and_survives_a_checkpoint(choice):
     assert read_config(to_plain(config)) == config
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_builds(experiment):
+@pytest.mark.parametrize(("recipe", "experiment"), EXPERIMENTS)
+def test_every_experiment_builds(recipe, experiment):
     phones = "zhou2022_librispeech" in experiment
     extra = ["tokenizer.lexicon=lexicon.txt"] if phones else []
-    config = make(f"experiment={experiment}", "encoder.num_layers=1", *extra)
+    chosen = f"experiment={experiment}"
+    config = make(chosen, "encoder.num_layers=1", *extra, recipe=recipe)
     for name in config.pipeline.training():
         stage = for_stage(config, name)
         model = stage.model.build(config.features.num_bins, vocab_size=20)
@@ -74,7 +76,7 @@ def test_every_experiment_builds(experiment):
         assert stage.loss.build(model).modules_used == used
     assert read_config(to_plain(config)) == config
     for tokenizer in ("char", "phone"):  # can be chosen whatever the experiment says
-        make(f"experiment={experiment}", f"tokenizer={tokenizer}")
+        make(chosen, f"tokenizer={tokenizer}", recipe=recipe)
 
 
 def test_the_zhou2022_stages_have_the_published_learning_rates():
@@ -211,6 +213,8 @@ def test_losses_and_searches_are_called_as_their_files(group):
     assert sorted(cls.name for cls in COMPONENTS[group]) == GROUPS[group]
     if group == "decode":
         assert methods() == GROUPS[group]
+        for name in methods():
+            assert apply_overrides(make(), [f"decode={name}"]).decode.name == name
 
 
 def test_a_loss_or_search_that_does_not_answer_is_refused():

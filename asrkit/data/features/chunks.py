@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from asrkit.transducer.frame_wise import compact_labels, labels_before
+from asrkit.utils.errors import InputError
 from asrkit.utils.lengths import make_pad_mask
 from asrkit.utils.ranges import check_range
 
@@ -42,6 +43,10 @@ class ChunkConfig:
     def __post_init__(self) -> None:
         """Check the numbers."""
         check_range(self, "chunks", "size", "step", least=1)
+        if self.step > self.size:
+            raise ValueError(
+                f"chunks.step {self.step} leaves gaps: chunks.size is {self.size}"
+            )
 
     def build(
         self,
@@ -79,8 +84,7 @@ class Chunker:
         output_lens: Returns the encoder frames of feature frames.
 
     Raises:
-        ValueError: `size` or `step` is no multiple of `subsampling`, or pieces would
-            leave gaps.
+        InputError: `size` or `step` is no multiple of `subsampling`.
     """
 
     def __init__(
@@ -93,13 +97,12 @@ class Chunker:
         output_lens: Callable[[Tensor], Tensor],
     ) -> None:
         for name, value in {"size": size, "step": step}.items():
-            if value <= 0 or value % subsampling:
-                raise ValueError(
-                    f"chunks.{name} must be a multiple of the subsampling, "
-                    f"{subsampling} frames, got {value}"
+            if value % subsampling:
+                near = max(1, round(value / subsampling)) * subsampling
+                raise InputError(
+                    f"chunks.{name} must be a multiple of the encoder's subsampling, "
+                    f"{subsampling} frames, got {value}; take {near}"
                 )
-        if step > size:
-            raise ValueError(f"chunks.step {step} leaves gaps: chunks.size is {size}")
         self.size = size
         self.step = step
         self.context_size = context_size

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from asrkit.config import COMPONENTS
 from asrkit.models.attention import RelativeAttention, RotaryAttention, rotate
 from asrkit.models.conformer import ConformerConfig, Positions
 from asrkit.models.dropout import Dropout
 from asrkit.models.subsampling import ConvSubsampling, subsampled_lens
+from asrkit.pipeline.components import COMPONENTS
 
 
 def small(positions, **changes):

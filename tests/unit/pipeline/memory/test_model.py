@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from asrkit.config import COMPONENTS
 from asrkit.losses.full import FullLossConfig
 from asrkit.losses.pruned import PrunedLossConfig
 from asrkit.losses.sample_wise import SampleWiseLossConfig
+from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.memory.model import Costs, Measured, fit
 from asrkit.pipeline.memory.shapes import Shape
 
@@ -23,10 +23,16 @@ def test_terms_are_counted_from_the_lengths():
     assert costs.terms(BATCH) == (1.0, 200.0, 200.0 * 31 * (500 + 64 + 8))
     padded = Costs(PrunedLossConfig(), 500, 64).lattice(BATCH)
     assert padded == 200.0 * 31 * 8
-    of_cells = {"full", "pruned", "sample_wise"}
-    losses = [kind() for kind in COMPONENTS["loss"]]
-    counted = {one.name for one in losses if Costs(one, 500, 64).lattice(BATCH)}
-    assert counted == of_cells
+
+
+@pytest.mark.parametrize("kind", COMPONENTS["loss"], ids=lambda kind: kind.name)
+def test_only_what_keeps_cells_is_charged_for_them(kind):
+    one, four = (Costs(kind(), 500, 64).lattice(shape(b, 100, 30)) for b in (1, 4))
+    of_cells = ("full", "pruned", "sample_wise")
+    of_tiles = ("fused", "sampled", "ctc", "viterbi", "mbr", "mwer")
+    if kind.name in (*of_cells, *of_tiles):
+        assert (one > 0) is (kind.name in of_cells)
+    assert four >= one >= 0
 
 
 @pytest.mark.parametrize(
