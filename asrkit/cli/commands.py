@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import asrkit
 from asrkit.cli.main import run
-from asrkit.cli.placeholders import placeholders
+from asrkit.cli.placeholders import PACKAGES, placeholders
 from asrkit.utils.errors import InputError
 
 COMMANDS = {
@@ -74,8 +74,11 @@ def _is_answered(path: str) -> bool:
     Raises:
         InputError: A key or a value is wrong.
     """
-    # torchrun has loaded torch already; -m would start jobs from here.
-    if "RANK" in os.environ or {"-m", "--multirun"} & set(sys.argv):
+    # -m would start jobs from here, and torchrun's processes begin in step. Where
+    # packages are loaded there is nothing to gain, and their other modules, loaded on
+    # demand, would keep the names that stand in.
+    starts_others = "RANK" in os.environ or {"-m", "--multirun"} & set(sys.argv)
+    if starts_others or PACKAGES & set(sys.modules):
         return False
     try:
         with placeholders():

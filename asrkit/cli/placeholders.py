@@ -24,7 +24,7 @@ PACKAGES = {
 def placeholders() -> Iterator[None]:
     """Let names of `PACKAGES` stand in for them; forget what was made of these names.
 
-    Packages that are loaded already stay what they are.
+    None of them may be loaded yet.
     """
     before = set(sys.modules)
     finder = _Finder()

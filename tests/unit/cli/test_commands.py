@@ -95,3 +95,14 @@ def test_no_choice_is_refused_for_want_of_torch():
     assert len(answers) == len(choices) > 40
     wrong = {c: a for c, a in answers.items() if a[0] != "not answered False"}
     assert wrong == {}
+
+
+def test_nothing_stands_in_beside_packages_that_are_loaded():
+    program = (
+        "import sys, torch; before = set(sys.modules); from asrkit.cli import commands;"
+        "sys.argv = ['x', 'num_updates=0'];"
+        "assert not commands._is_answered('asrkit.cli.training.train');"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before};"
+        "assert not new & commands.PACKAGES, new"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
