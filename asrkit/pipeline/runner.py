@@ -23,6 +23,7 @@ from asrkit.training.distributed import World
 from asrkit.utils.errors import InputError
 from asrkit.utils.mask import masked
 from asrkit.utils.plain import to_plain
+from asrkit.utils.programs import find_program
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def run_pipeline(config: Config, world: World) -> None:
     corpus = Corpus()
     if any(run.stage.takes_corpus for run in runs):
         corpus = load_corpus(config, tokenizer, trained, world)
-    logger.info("watch it: tensorboard --logdir %s", exp_dir)
+    logger.info("watch it: %s --logdir %s", find_program("tensorboard"), exp_dir)
     for run in runs:
         name, number = run.folder.name, pipeline.order.index(run.folder.name) + 1
         if world.is_main:

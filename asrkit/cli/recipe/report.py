@@ -3,12 +3,12 @@
 import argparse
 import json
 import shlex
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from asrkit.utils.errors import InputError
+from asrkit.utils.programs import find_program
 
 MEASURES = ("wer", "perplexity")
 
@@ -80,12 +80,10 @@ def command(*words: str | Path) -> str:
 
 def tensorboard(here: Path) -> str:
     """Return what starts TensorBoard in the user's shell."""
-    beside = Path(sys.executable).with_name("tensorboard")
-    if shutil.which("tensorboard") or not beside.is_file():
-        return "tensorboard"
-    if here == Path() and beside.is_relative_to(Path.cwd()):
-        beside = beside.relative_to(Path.cwd())
-    return str(beside)
+    program = find_program("tensorboard")
+    if here == Path() and program.is_relative_to(Path.cwd()):
+        program = program.relative_to(Path.cwd())
+    return str(program)
 
 
 def stages(exp_dir: Path) -> Sequence[tuple[str, ...]]:
