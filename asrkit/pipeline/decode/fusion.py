@@ -1,9 +1,7 @@
 """Builds what takes part in a search besides the recognizer."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -23,9 +21,6 @@ from asrkit.text.ngram.arpa import OtherTokensError
 from asrkit.text.phone import PhoneTokenizer
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.utils.errors import InputError
-
-ReadConfig = Callable[[Any], Any]
-"""Turns a checkpoint's plain values into a configuration."""
 
 
 def build_search(
