@@ -26,9 +26,9 @@ from asrkit.decoding.scoring.wer_files import (
 from asrkit.decoding.search import NBest
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.training.distributed import World
-from asrkit.training.progress.tensorboard import peak_memory_gb
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
+from asrkit.utils.memory import peak_memory
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def decode_set(
     write_left_out(listed, left_out)
     if nbests := [one for _, share, _ in shares for one in share]:
         write_nbests(folder / f"nbest-{set_name}.jsonl", nbests)
-    memory = peak_memory_gb(world.device) * 1e9 / 2**20
+    memory = peak_memory(world.device) / 2**20
     entry = results_entry(set_name, method, scored, rtfx, memory)
     entry["unreadable"] = len(left_out)
     update_results(exp_dir / "decode" / "results.json", entry)

@@ -11,9 +11,9 @@ from asrkit.pipeline.experiment import DONE
 from asrkit.pipeline.stage import is_path
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.training.progress.console import format_seconds
-from asrkit.training.progress.tensorboard import peak_memory_gb, reset_peak_memory
 from asrkit.training.trainer import Trainer
 from asrkit.utils.files import atomic_write
+from asrkit.utils.memory import peak_memory, reset_peak_memory
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def run_to_end(trainer: Trainer, folder: Path) -> None:
             "updates": trainer.update,
             "epochs": round(trainer.epochs, 2),
             "seconds": round(trainer.seconds, 1),
-            "peak_memory_gb": round(peak_memory_gb(trainer.world.device), 3),
+            "peak_memory_gb": round(peak_memory(trainer.world.device) / 1e9, 3),
             trainer.select: trainer.best,
         }
         write_done(folder, facts)
@@ -61,7 +61,7 @@ def timed(run: StageRun, work: Callable[[], dict[str, Any]]) -> None:
     facts = work()
     if run.world.is_main:
         seconds = round(time.monotonic() - start, 1)
-        memory = round(peak_memory_gb(run.world.device), 3)
+        memory = round(peak_memory(run.world.device) / 1e9, 3)
         write_done(run.folder, {"seconds": seconds, "peak_memory_gb": memory, **facts})
 
 

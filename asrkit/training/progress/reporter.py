@@ -11,12 +11,9 @@ from asrkit.training.distributed import World
 from asrkit.training.gradients import Update
 from asrkit.training.progress.console import Console, format_seconds
 from asrkit.training.progress.metrics import Meter, OwnTime, Share, Summarize, merge
-from asrkit.training.progress.tensorboard import (
-    Evaluation,
-    TensorBoardLog,
-    peak_memory_gb,
-)
+from asrkit.training.progress.tensorboard import Evaluation, TensorBoardLog
 from asrkit.training.stream import Batch, Position
+from asrkit.utils.memory import peak_memory
 
 _SHOWN = ("data_wait_percent", "memory_of_limit", "slowest_to_mean")
 """What the console shows besides the headline, where it is known."""
@@ -174,7 +171,7 @@ class Reporter:
             seconds=meter.seconds,
             waited=meter.waited,
             computed=meter.computed,
-            peak_memory_gb=peak_memory_gb(self.world.device),
+            peak_memory_gb=peak_memory(self.world.device) / 1e9,
             readings=None if counts is None else (counts.failed, counts.tried),
         )
 

@@ -1,6 +1,5 @@
 """TensorBoard: the only file that knows it."""
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -8,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from asrkit.utils.errors import InputError
@@ -136,23 +134,3 @@ def _tag(name: str, part: str) -> str:
         if name in names:
             return f"{group}/{name}"
     return f"loss/{part}/{name}"
-
-
-def reset_peak_memory(device: torch.device) -> None:
-    """Forget the peak so far; of the process only where the system can (Linux)."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        return
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def peak_memory_gb(device: torch.device) -> float:
-    """Return the most memory since the last reset: of the GPU, or of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e9
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e9 if sys.platform == "darwin" else 1e6)
