@@ -81,7 +81,8 @@ def test_workers_change_nothing(cuts, tokenizer):
     shared = load(cuts, tokenizer, num_workers=2, augment=augment)
     for a, b in zip(alone, shared, strict=True):
         assert a.ids == b.ids
-        assert torch.equal(a.signal, b.signal)
+        # Workers have one thread, for which torch convolves (resamples) another way.
+        torch.testing.assert_close(a.signal, b.signal, rtol=0, atol=1e-6)
 
 
 def test_speed_perturbation_changes_the_length(cuts, tokenizer):
