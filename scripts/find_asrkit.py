@@ -35,5 +35,7 @@ def _use_venv():  # type: ignore[no-untyped-def] # noqa: ANN202
     )
 
 
-if not (find_spec("asrkit") and find_spec("torch")):
+if find_spec("asrkit") and find_spec("torch"):
+    import asrkit  # noqa: F401 - how OpenMP waits, before a script imports torch
+else:
     _use_venv()

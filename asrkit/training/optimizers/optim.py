@@ -26,10 +26,10 @@ class OptimConfig:
 
 
 @dataclass(kw_only=True)
-class AdamWConfig(OptimConfig):
-    """AdamW (Loshchilov and Hutter, 2019)."""
+class AdamConfig(OptimConfig):
+    """Base class of what Adam's relatives have in common."""
 
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.98])
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     """Decay of the running mean and of the running square."""
     eps: float = 1e-8
     """Added to the root of the running square."""
@@ -41,6 +41,13 @@ class AdamWConfig(OptimConfig):
         super().__post_init__()
         check_range(self, "optim", "betas", least=0, below=1)
         check_range(self, "optim", "eps", "weight_decay", least=0)
+
+
+@dataclass(kw_only=True)
+class AdamWConfig(AdamConfig):
+    """AdamW (Loshchilov and Hutter, 2019)."""
+
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.98])
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of the module's trainable parameters."""
@@ -54,21 +61,11 @@ class AdamWConfig(OptimConfig):
 
 
 @dataclass(kw_only=True)
-class NAdamConfig(OptimConfig):
+class NAdamConfig(AdamConfig):
     """Adam with Nesterov's momentum (Dozat, 2016)."""
 
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
-    """Decay of the running mean and of the running square."""
-    eps: float = 1e-8
-    """Added to the root of the running square."""
     weight_decay: float = 5e-6
     """L2: this share of a matrix is added to its gradient; vectors have none."""
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        super().__post_init__()
-        check_range(self, "optim", "betas", least=0, below=1)
-        check_range(self, "optim", "eps", "weight_decay", least=0)
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of the module's trainable parameters."""
@@ -81,21 +78,8 @@ class NAdamConfig(OptimConfig):
 
 
 @dataclass(kw_only=True)
-class RAdamConfig(OptimConfig):
+class RAdamConfig(AdamConfig):
     """Adam with rectified first updates in place of a warm-up (Liu et al., 2020)."""
-
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
-    """Decay of the running mean and of the running square."""
-    eps: float = 1e-8
-    """Added to the root of the running square."""
-    weight_decay: float = 1e-2
-    """Decoupled decay of matrices; vectors (biases, norms) are not decayed."""
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        super().__post_init__()
-        check_range(self, "optim", "betas", least=0, below=1)
-        check_range(self, "optim", "eps", "weight_decay", least=0)
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of the module's trainable parameters."""
