@@ -120,11 +120,6 @@ class LossConfig(ABC):
     """Of the file in conf/loss, and in messages."""
     criteria: ClassVar[tuple[str, ...]]
     """The criteria that may have a weight."""
-    needs: ClassVar[tuple[str, ...]] = ()
-    """What its stage has to give besides audio and text: alignments, nbest."""
-    phases: ClassVar[tuple[float, ...]] = (0.0,)
-    """Shares of the training, 0 to 1, from which on it computes something else."""
-
     weights: dict[str, float] = field(default_factory=dict)
     """Weight of each criterion, e.g. ctc; one without a weight is not computed."""
 
@@ -142,6 +137,16 @@ class LossConfig(ABC):
                 )
         if not any(self.weights.values()):
             raise ValueError("loss.weights: give at least one criterion a weight")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What its stage has to give besides audio and text: alignments, nbest."""
+        return ()
+
+    @property
+    def phases(self) -> tuple[float, ...]:
+        """Shares of the training, 0 to 1, from which on it computes something else."""
+        return (0.0,)
 
     @property
     def paths(self) -> Topology | None:

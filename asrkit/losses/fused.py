@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from asrkit.losses.criterion import BatchShape, Criterion
-from asrkit.losses.transducer import ProjectedCriterion, TransducerLossConfig
+from asrkit.losses.projected import ProjectedCriterion, ProjectedLossConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.fused import fused_loss
 
 
 @dataclass(kw_only=True)
-class FusedLossConfig(TransducerLossConfig):
+class FusedLossConfig(ProjectedLossConfig):
     """The exact transducer loss in the least memory, with CTC beside it."""
 
     name = "fused"
@@ -22,4 +22,4 @@ class FusedLossConfig(TransducerLossConfig):
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
-        return ProjectedCriterion(fused_loss, self.options(model))
+        return ProjectedCriterion(fused_loss, self.options(model), self.band)

@@ -1,7 +1,7 @@
 """Minimum Bayes risk over n-best lists made beforehand (Zhou et al., 2022)."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -89,7 +89,6 @@ class MbrLossConfig(TransducerLossConfig):
     """Minimum Bayes risk over n-best lists made beforehand."""
 
     name = "mbr"
-    needs: ClassVar[tuple[str, ...]] = ("nbest",)
 
     weights: dict[str, float] = field(
         default_factory=lambda: {"transducer": 1.0, "ctc": 0.0}
@@ -107,6 +106,11 @@ class MbrLossConfig(TransducerLossConfig):
         super().__post_init__()
         check_range(self, "loss", "renorm_scale", above=0)
         check_range(self, "loss", "reference_weight", least=0)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The lists that it trains on."""
+        return ("nbest",)
 
     @property
     def list_size(self) -> int:

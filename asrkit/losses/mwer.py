@@ -10,7 +10,6 @@ and its gradient not at all, so it is left out.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -77,7 +76,6 @@ class MwerLossConfig(MbrLossConfig):
     """Minimum Bayes risk over n-best lists of the current model."""
 
     name = "mwer"
-    needs: ClassVar[tuple[str, ...]] = ()
 
     beam: int = 4
     """Hypotheses that the search keeps."""
@@ -98,6 +96,11 @@ class MwerLossConfig(MbrLossConfig):
                 "hypotheses (loss.num_hypotheses) of which the search finds all but "
                 "the reference"
             )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Nothing: its search makes the lists."""
+        return ()
 
     @property
     def search_beam(self) -> int:

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from asrkit.losses.criterion import CELL_NUMBERS, BatchShape, Criterion
-from asrkit.losses.transducer import ProjectedCriterion, TransducerLossConfig
+from asrkit.losses.projected import ProjectedCriterion, ProjectedLossConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.sample_wise import MAX_CELLS, sample_wise_loss
 from asrkit.utils.ranges import check_range
 
 
 @dataclass(kw_only=True)
-class SampleWiseLossConfig(TransducerLossConfig):
+class SampleWiseLossConfig(ProjectedLossConfig):
     """The exact transducer loss utterance by utterance, with CTC beside it."""
 
     name = "sample_wise"
@@ -34,4 +34,4 @@ class SampleWiseLossConfig(TransducerLossConfig):
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
         options = {**self.options(model), "max_cells": self.max_cells}
-        return ProjectedCriterion(sample_wise_loss, options)
+        return ProjectedCriterion(sample_wise_loss, options, self.band)

@@ -104,7 +104,6 @@ class SampledLossConfig(TransducerLossConfig):
     """The transducer loss over a sample of a large vocabulary, with CTC beside it."""
 
     name = "sampled"
-    phases = (0.0, 1.0)
 
     num_samples: int = 500
     """Tokens drawn besides blank and the labels."""
@@ -127,6 +126,11 @@ class SampledLossConfig(TransducerLossConfig):
                 "loss.proposal=CTC draws with the CTC head: give loss.weights.ctc a "
                 "weight, or choose UNIFORM or UNIGRAM"
             )
+
+    @property
+    def phases(self) -> tuple[float, ...]:
+        """A sample; at the end all tokens."""
+        return (0.0, 1.0)
 
     def lattice_numbers(
         self, shape: BatchShape, vocab_size: int, joiner_dim: int

@@ -1,7 +1,6 @@
 """What the criteria over a transducer's lattice share."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,25 +38,6 @@ class TransducerCriterion(Criterion):
         """Return the loss summed over the batch."""
         losses, count = drop_impossible(self.losses(model, batch))
         return losses.sum(), {"without_path": count}
-
-
-class ProjectedCriterion(TransducerCriterion):
-    """A loss that evaluates the joiner itself, from its projections.
-
-    Args:
-        function: `fused_loss` or one with its arguments.
-        options: Its keyword arguments.
-    """
-
-    def __init__(
-        self, function: Callable[..., Tensor], options: dict[str, Any]
-    ) -> None:
-        super().__init__(options)
-        self.function = function
-
-    def losses(self, model: AsrModel, batch: Encoded) -> Tensor:
-        """Return the loss of each utterance, (B,)."""
-        return self.function(*project(model, batch), *batch.targets, **self.options)
 
 
 def project(model: AsrModel, batch: Encoded) -> tuple[Tensor, Tensor, Tensor, Tensor]:

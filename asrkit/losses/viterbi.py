@@ -113,7 +113,6 @@ class ViterbiLossConfig(LossConfig):
     """Frame-wise cross-entropy along an alignment, with heads on the encoder."""
 
     name = "viterbi"
-    needs = ("alignments",)
     criteria = ("transducer", "encoder", "middle", "ctc")
 
     weights: dict[str, float] = field(
@@ -139,6 +138,11 @@ class ViterbiLossConfig(LossConfig):
         super().__post_init__()
         check_range(self, "loss", "label_smoothing", least=0, below=1)
         check_range(self, "loss", "label_boost", "focal_factor", least=0)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The alignments that it trains on."""
+        return ("alignments",)
 
     @property
     def paths(self) -> Topology:

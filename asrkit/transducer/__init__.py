@@ -5,6 +5,7 @@ the letters of the shapes.
 """
 
 from asrkit.transducer.align import BestPaths, viterbi_align
+from asrkit.transducer.aligned_band import AlignedBand, aligned_band
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.checks import trusted
 from asrkit.transducer.frame_wise import focal_loss, frame_wise_loss
@@ -20,6 +21,7 @@ from asrkit.transducer.sampling import Scope, Vocabulary, sample_vocabulary
 from asrkit.transducer.simple import simple_loss
 
 __all__ = [
+    "AlignedBand",
     "Backend",
     "BestPaths",
     "Impossible",
@@ -29,6 +31,7 @@ __all__ = [
     "Scope",
     "Topology",
     "Vocabulary",
+    "aligned_band",
     "focal_loss",
     "frame_wise_loss",
     "fused_loss",

@@ -29,6 +29,7 @@ def fused_loss(
     token_lens: Tensor,
     *,
     ranges: Tensor | None = None,
+    allowed: Tensor | None = None,
     weights: Tensor | None = None,
     blank_id: int = 0,
     topology: Topology | str = Topology.REGULAR,
@@ -55,7 +56,10 @@ def fused_loss(
         tokens: (B, U), int64.
         enc_lens: (B,), int64.
         token_lens: (B,), int64.
-        ranges: Of `prune_ranges`, (B, T, R), for the loss over that band alone.
+        ranges: Of `prune_ranges` or `aligned_band`, (B, T, R), for the loss over that
+            band alone.
+        allowed: Of `aligned_band`, (B, T, R), bool: cells of the band that may emit
+            their next label; None: all.
         weights: Factor of each utterance's loss, (B,), as in `sample_wise_loss`.
         blank_id: As the rest, see `transducer_loss`.
         topology: Which moves the lattice allows.
@@ -79,6 +83,7 @@ def fused_loss(
         token_lens,
         rules=Rules(Topology(topology), blank_id, delay_penalty, fastemit, hat),
         ranges=ranges,
+        allowed=allowed,
         backend=backend,
         budget=choose_budget,
         weights=weights,

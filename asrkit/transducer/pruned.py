@@ -145,6 +145,7 @@ def pruned_loss(
     enc_lens: Tensor,
     token_lens: Tensor,
     *,
+    allowed: Tensor | None = None,
     blank_id: int = 0,
     topology: Topology | str = Topology.REGULAR,
     reduction: Reduction | str = Reduction.SUM,
@@ -165,6 +166,8 @@ def pruned_loss(
         ranges: As `prune_ranges` returns them, (B, T, R), int64.
         enc_lens: (B,), int64.
         token_lens: (B,), int64.
+        allowed: Of `aligned_band`, (B, T, R), bool: cells of the band that may emit
+            their next label; None: all.
         blank_id: As the rest, see `transducer_loss`.
         topology: That of `prune_ranges`.
         reduction: "sum", "mean" or "none".
@@ -195,6 +198,7 @@ def pruned_loss(
         topology=rules.topology,
         U=U,
         backend=resolve(backend, logits.device),
+        allowed=allowed,
     )
     losses = merged_losses(
         logits,

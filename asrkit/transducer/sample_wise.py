@@ -31,6 +31,7 @@ def sample_wise_loss(
     *,
     max_cells: int = MAX_CELLS,
     ranges: Tensor | None = None,
+    allowed: Tensor | None = None,
     weights: Tensor | None = None,
     blank_id: int = 0,
     topology: Topology | str = Topology.REGULAR,
@@ -56,7 +57,10 @@ def sample_wise_loss(
         enc_lens: (B,), int64.
         token_lens: (B,), int64.
         max_cells: Cells of a group.
-        ranges: Of `prune_ranges`, (B, T, R), for the loss over that band alone.
+        ranges: Of `prune_ranges` or `aligned_band`, (B, T, R), for the loss over that
+            band alone.
+        allowed: Of `aligned_band`, (B, T, R), bool: cells of the band that may emit
+            their next label; None: all.
         weights: Factor of each utterance's loss, (B,): known in advance it costs
             nothing, unequal upstream gradients make the backward pass start anew.
         blank_id: As the rest, see `transducer_loss`.
@@ -83,6 +87,7 @@ def sample_wise_loss(
         token_lens,
         rules=Rules(Topology(topology), blank_id, delay_penalty, fastemit, hat),
         ranges=ranges,
+        allowed=allowed,
         backend=backend,
         budget=lambda enc, weight: Budget(
             min(max_cells, tile_cells(enc, weight)),

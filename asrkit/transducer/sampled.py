@@ -74,6 +74,7 @@ def sampled_loss(
         problem = make_problem(
             *parts,
             rules=rules,
+            allowed=None,
             ranges=ranges,
             backend=backend,
             budget=choose_budget,

@@ -70,6 +70,7 @@ class AttachAlignments:
                     "rate have changed since; delete that folder's stage and run it "
                     "again"
                 )
+        self._check_texts(batch, found)
         labels = torch.zeros(len(found), max(lens), dtype=torch.int64)
         for row, one in zip(labels, found, strict=True):
             row[torch.from_numpy(one.frames).long()] = torch.from_numpy(
@@ -77,6 +78,24 @@ class AttachAlignments:
             ).long()
         check_labels(labels, self.vocab_size, self.folder)
         return replace(batch, alignment=labels)
+
+    def _check_texts(self, batch: Batch, found: list[Alignment]) -> None:
+        """Raise InputError where other labels were aligned than are trained on."""
+        rows = zip(batch.ids, batch.tokens, batch.token_lens.tolist(), strict=True)
+        for (utterance, tokens, count), one in zip(rows, found, strict=True):
+            if not np.array_equal(tokens[:count].numpy(), one.tokens):
+                raise InputError(
+                    f"{utterance}: the text has the labels {_few(tokens[:count])}, but "
+                    f"{_few(one.tokens)} are aligned in {self.folder}: the text or the "
+                    "tokenizer has changed since; delete that folder's stage and run "
+                    "it again"
+                )
+
+
+def _few(labels: Tensor | np.ndarray) -> str:
+    """Show the first labels."""
+    shown = " ".join(str(label) for label in labels[:10].tolist())
+    return f"{shown} ..." if len(labels) > 10 else shown or "(none)"
 
 
 def _alignment(row: Row) -> Alignment:

@@ -48,6 +48,7 @@ class AdamWConfig(AdamConfig):
     """AdamW (Loshchilov and Hutter, 2019)."""
 
     betas: list[float] = field(default_factory=lambda: [0.9, 0.98])
+    """Decay of the running mean and of the running square."""
 
     def build(self, module: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of the module's trainable parameters."""

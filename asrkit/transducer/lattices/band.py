@@ -24,6 +24,7 @@ def occupy_band(
     topology: Topology,
     U: int,
     backend: Backend,
+    allowed: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Sum over all alignments inside the band.
 
@@ -36,6 +37,7 @@ def occupy_band(
         topology: Which moves there are.
         U: Labels of the longest transcript.
         backend: TORCH or TRITON.
+        allowed: Cells that may emit their next label, (B, T, R), bool; None: all.
 
     Returns:
         Log-likelihoods (B,), -inf where the band holds no path; occupations of blank
@@ -47,6 +49,8 @@ def occupy_band(
     valid = frames < enc_lens[:, None, None]
     blank_valid = valid & (ranges <= token_lens[:, None, None])
     label_valid = valid & (ranges < token_lens[:, None, None])
+    if allowed is not None:
+        label_valid = label_valid & allowed
     blank = blank.masked_fill(~blank_valid, -torch.inf)
     label = label.masked_fill(~label_valid, -torch.inf)
     B, _, R = blank.shape

@@ -129,13 +129,20 @@ class BandCells(Cells):
         enc_lens: As of `Cells`.
         token_lens: As of `Cells`.
         ranges: As of `prune_ranges`, (B, T, R), int64.
+        allowed: Cells that may emit their next label, (B, T, R), bool; None: all.
     """
 
     def __init__(
-        self, tokens: Tensor, enc_lens: Tensor, token_lens: Tensor, ranges: Tensor
+        self,
+        tokens: Tensor,
+        enc_lens: Tensor,
+        token_lens: Tensor,
+        ranges: Tensor,
+        allowed: Tensor | None,
     ) -> None:
         super().__init__(tokens, enc_lens, token_lens)
         self.ranges = ranges
+        self.allowed = allowed
 
     def width(self, b: int) -> int:
         """Return R."""
@@ -165,13 +172,16 @@ class BandCells(Cells):
         backend: Backend,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run the pruned lattice."""
+        frames = blank.shape[1]
+        allowed = None if self.allowed is None else self.allowed[group, :frames]
         return occupy_band(
             blank,
             label,
-            self.ranges[group, : blank.shape[1]],
+            self.ranges[group, :frames],
             self.enc_lens[group],
             self.token_lens[group],
             topology,
             self.next_labels.shape[1] - 1,
             backend,
+            allowed,
         )

@@ -61,6 +61,7 @@ def make_problem(
     *,
     rules: Rules,
     ranges: Tensor | None,
+    allowed: Tensor | None,
     backend: Backend | str,
     budget: ChooseBudget,
     weights: Tensor | None,
@@ -97,7 +98,7 @@ def make_problem(
         cells = FullCells(tokens, enc_lens, token_lens)
     else:
         check_ranges(ranges, ranges.shape[2], rows - 1, rules.topology)
-        cells = BandCells(tokens, enc_lens, token_lens, ranges)
+        cells = BandCells(tokens, enc_lens, token_lens, ranges, allowed)
     backend = resolve(backend, enc_proj.device)
     return LossProblem(cells, rules, backend, budget(enc_proj, weight), weights)
 

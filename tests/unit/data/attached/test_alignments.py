@@ -28,11 +28,11 @@ def folder(tmp_path):
 
 def batch_of(ids):
     lens = torch.tensor([{"a": 5, "b": 2}[one] for one in ids])
+    tokens = torch.tensor([{"a": [3, 4], "b": [0, 0]}[one] for one in ids])
     return Batch(
         ids=ids, texts=[""] * len(ids), speakers=[None] * len(ids),
         signal=torch.zeros(len(ids), 5, 1), signal_lens=lens,
-        tokens=torch.zeros(len(ids), 0, dtype=torch.int64),
-        token_lens=torch.zeros(len(ids), dtype=torch.int64), durations=[1.0] * len(ids),
+        tokens=tokens, token_lens=(tokens != 0).sum(dim=1), durations=[1.0] * len(ids),
     )  # fmt: skip
 
 
@@ -70,6 +70,16 @@ def test_batches_get_the_label_of_every_frame(folder):
     left, right = batch.split(1)
     assert right.alignment.tolist() == [[3, 0, 0, 4, 0]]
     assert left.to(torch.device("cpu")).alignment is not None
+
+
+def test_an_utterance_of_another_text_is_named(folder):
+    attach = AttachAlignments(folder, lambda batch: batch.signal_lens, 5)
+    batch = batch_of(["a"])
+    batch.tokens[0, 1] = 2
+    with pytest.raises(
+        InputError, match=r"a: the text has the labels 3 2, but 3 4 are"
+    ):
+        attach(batch)
 
 
 def test_an_utterance_of_another_length_is_named(folder):

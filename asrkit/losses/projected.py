@@ -1,0 +1,60 @@
+"""Losses that evaluate the joiner themselves, over all paths or those of a band."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from asrkit.losses.band import BandConfig, band_of
+from asrkit.losses.criterion import Encoded
+from asrkit.losses.transducer import (
+    TransducerCriterion,
+    TransducerLossConfig,
+    project,
+)
+from asrkit.models.asr_model import AsrModel
+
+
+class ProjectedCriterion(TransducerCriterion):
+    """A loss that evaluates the joiner itself, from its projections.
+
+    Args:
+        function: `fused_loss` or one with its arguments.
+        options: Its keyword arguments.
+        band: Near which alignments training begins. Validation takes all paths.
+    """
+
+    def __init__(
+        self, function: Callable[..., Tensor], options: dict[str, Any], band: BandConfig
+    ) -> None:
+        super().__init__(options)
+        self.function = function
+        self.band = band
+
+    def losses(self, model: AsrModel, batch: Encoded) -> Tensor:
+        """Return the loss of each utterance, (B,)."""
+        options = self.options
+        radius = self.band.radius(self.progress) if self.training else None
+        if radius is not None:
+            band = band_of(batch, radius, options["topology"])
+            options = {**options, "ranges": band.ranges, "allowed": band.allowed}
+        return self.function(*project(model, batch), *batch.targets, **options)
+
+
+@dataclass(kw_only=True)
+class ProjectedLossConfig(TransducerLossConfig):
+    """Settings that the losses from projections share."""
+
+    band: BandConfig = field(default_factory=BandConfig)
+    """Train near alignments first."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Alignments, if there is a band."""
+        return ("alignments",) if self.band.radii else ()
+
+    @property
+    def phases(self) -> tuple[float, ...]:
+        """The first band, and what follows the last."""
+        return (0.0, self.band.share) if self.band.radii else (0.0,)
