@@ -9,8 +9,8 @@ from pathlib import Path
 from asrkit.cli.logs import start_logging
 from asrkit.cli.texts import read_texts
 from asrkit.data.synthesis.espeak import phonemes
-from asrkit.text.phone import parse_pronunciations
 from asrkit.text.pronunciation.g2p import train_g2p
+from asrkit.text.pronunciation.lexicon import parse_pronunciations
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 

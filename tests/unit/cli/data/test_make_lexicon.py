@@ -5,7 +5,7 @@ from lhotse import CutSet, MonoCut, SupervisionSegment
 
 from asrkit.cli.data.make_lexicon import main
 from asrkit.data.corpora.manifests import write_manifests
-from asrkit.text.phone import parse_pronunciations
+from asrkit.text.pronunciation.lexicon import parse_pronunciations
 from asrkit.utils.errors import InputError
 
 LEXICON = """\
