@@ -52,6 +52,8 @@ class PhoneTokenizer(Tokenizer):
                 )
             self._ids_of[word] = [[ids[piece] for piece in way] for way in pieces]
         self._word_of = _invert(self._ids_of)
+        decoded = {word: self._word_of[tuple(w[0])] for word, w in self._ids_of.items()}
+        self._others = {word: one for word, one in decoded.items() if word != one}
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text: never blank, `<unk>` for what is missing."""
@@ -89,6 +91,15 @@ class PhoneTokenizer(Tokenizer):
         """List the words of the text that the lexicon lacks."""
         return sorted(set(text.split()) - self._ids_of.keys())
 
+    def gives_back(self, text: str, ids: Sequence[int]) -> bool:
+        """Say whether all words are in the lexicon: they or homophones come back."""
+        return UNK_ID not in ids
+
+    def homophones(self, text: str) -> list[tuple[str, str]]:
+        """List the words of a text for which another one of the lexicon is decoded."""
+        others = self._others
+        return [(word, others[word]) for word in text.split() if word in others]
+
     def lexicon(self) -> dict[str, list[list[int]]]:
         """Return all pronunciations of each word, as token ids, the first one first."""
         return self._ids_of
@@ -103,7 +114,8 @@ class PhoneTokenizerConfig(TokenizerConfig):
     """Take the phones of a lexicon as tokens."""
 
     lexicon: str
-    """Path of the lexicon: lines `WORD PHONE PHONE ...`, CMUdict's, Kaldi's or MFA's."""
+    """Path of the lexicon: lines `WORD PHONE PHONE ...`, also as CMUdict, Kaldi and
+    MFA write them."""
 
     @property
     def name(self) -> str:

@@ -123,8 +123,8 @@ def _count_numbers(entry: _Entry, shared: int) -> int:
 def _check(where: str, word: str, numbers: int, phones: Sequence[str]) -> None:
     if numbers not in _COLUMNS:
         raise InputError(
-            f"{where}: {numbers} numbers stand before the phones of word {word!r}; 1 is "
-            "a probability as in Kaldi's lexiconp.txt, 4 are MFA's; remove the others"
+            f"{where}: {numbers} numbers stand before the phones of word {word!r}; 1 "
+            "is a probability as in Kaldi's lexiconp.txt, 4 are MFA's; remove others"
         )
     if not phones:
         raise InputError(

@@ -1,4 +1,5 @@
 """Pronunciation lexicons in the formats of others."""
+# ruff: noqa: RUF001 (phonetic letters look like others)
 
 import pytest
 
