@@ -112,7 +112,8 @@ class BpeTokenizerConfig(TokenizerConfig):
             InputError: There is no text, or `vocab_size` is smaller than the number
                 of different characters.
         """
-        sentences = [" ".join(text.split()) for text in texts]
+        # Of a sentence with U+2585 sentencepiece would learn nothing at all.
+        sentences = [" ".join(text.replace("▅", " ").split()) for text in texts]
         sentences = [sentence for sentence in sentences if sentence]
         if not sentences:
             raise InputError(

@@ -67,6 +67,22 @@ def test_lists_of_an_earlier_run_are_removed(call):
     ]
 
 
+def test_lexicons_of_others_teach_and_are_rewritten(call, tmp_path):
+    (tmp_path / "words.txt").write_text(
+        ";;; CMUdict\nTEN T EH1 N # number\nNET N EH1 T\nTHE DH AH0\nTHE(2) DH IY0\n"
+    )
+    printed = call("--text", "text.txt", "--from", "words.txt", text="THE TENT")
+    assert "1 from" in printed[0]
+    written = "TENT T EH N T\nTHE DH AH\nTHE DH IY\nTEN T EH N\nNET N EH T\n"
+    assert sorted(call.out().read_text().splitlines()) == sorted(written.splitlines())
+    (tmp_path / "words.txt").write_text(
+        "TEN\t0.99\t0.1\t1.2\t1.0\tT EH1 N\nNET\tN EH1 T\nTHE\t0.3\tDH IY0\n"
+        "THE\t1.0\tDH AH0\n"
+    )
+    call("--text", "text.txt", "--from", "words.txt", text="THE TENT")
+    assert sorted(call.out().read_text().splitlines()) == sorted(written.splitlines())
+
+
 def test_tones_are_no_stress(call, tmp_path):
     lexicon = "A AA1\nB AA2\nC AA3\n"
     (tmp_path / "words.txt").write_text(lexicon)
