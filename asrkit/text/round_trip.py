@@ -48,11 +48,12 @@ class RoundTrip:
 
 def describe_change(change: Change) -> str:
     """Say what becomes of which characters, with their code points."""
-    before, after = map(_name, change)
+    before, after = map(name_characters, change)
     return f"{before} becomes {after}"
 
 
-def _name(characters: str) -> str:
+def name_characters(characters: str) -> str:
+    """Name characters so that one can tell them apart: as they look, by code point."""
     return " + ".join(map(_name_one, characters)) or "nothing"
 
 

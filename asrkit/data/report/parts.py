@@ -11,6 +11,7 @@ from lhotse import CutSet, MonoCut
 from asrkit.data.report.checks import LEFT_OUT, Checks, DataProblem, Role
 from asrkit.text.round_trip import Change, RoundTrip, describe_change
 from asrkit.text.tokenizer import SPECIAL_PIECES, Tokenizer
+from asrkit.text.two_ways import Letters
 from asrkit.utils.errors import InputError
 
 PERCENTILES = [0, 5, 50, 95, 100]
@@ -60,6 +61,7 @@ class PartFacts:
     """Characters or words the tokenizer lacks: number of utterances."""
     changes: Counter[Change] = field(default_factory=Counter)
     """What the tokenizer changes: number of utterances."""
+    letters: Letters = field(default_factory=Letters)
     num_words: int = 0
     homophones: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Words and those that are decoded for them: number of words."""
@@ -141,6 +143,7 @@ def _add_cut(
     facts.sampling_rates[cut.sampling_rate] += 1
     if supervision.speaker is not None:
         facts.speakers.add(supervision.speaker)
+    facts.letters.add(text)
     facts.num_words += len(words)
     facts.homophones.update(tokenizer.homophones(text))
     problems = checks.find_problems(cut, text, tokens, tokenizer)

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from asrkit.data.report.checks import LEFT_OUT, DataProblem, Role
 from asrkit.data.report.parts import PartFacts, piece_share
-from asrkit.text.round_trip import Change, describe_change
+from asrkit.text.round_trip import Change, describe_change, name_characters
+from asrkit.text.two_ways import Letters
 
 _MOST_EXAMPLES = 3
 _MOST_LISTED = 10
@@ -51,6 +52,7 @@ def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
         *_shared_speakers(train, all_facts),
         *_shared_sentences(train, all_facts),
         *_problems(all_facts),
+        *_two_ways(all_facts),
         *_homophones(all_facts),
         *_sampling_rates(all_facts),
         *_coverage(train, vocab_size),
@@ -157,6 +159,22 @@ def _commonest(counts: Counter[_Thing], say: Callable[[_Thing, int], str]) -> st
     """Say what is most often there, and whether there is more."""
     listed = ", ".join(say(*one) for one in counts.most_common(_MOST_LISTED))
     return listed + (", ..." if len(counts) > _MOST_LISTED else "")
+
+
+def _two_ways(all_facts: Sequence[PartFacts]) -> list[str]:
+    """Say which letters are one character in some texts and several in others."""
+    letters = Letters()
+    for facts in all_facts:
+        letters.join(facts.letters)
+    found = letters.in_two_ways()
+    if not found:
+        return []
+    listed = _commonest(found, lambda one, n: f"{name_characters(one)}: {n:,}")
+    return [
+        "Letters that are one character in some transcripts, and several, or another "
+        f"one, in others ({listed}): they look alike, but words with them count as "
+        "different ones. Bring all transcripts into one form, such as Unicode's NFC."
+    ]
 
 
 def _homophones(all_facts: Sequence[PartFacts]) -> list[str]:

@@ -1,6 +1,8 @@
 """What the data report says is odd about a corpus."""
 # ruff: noqa: RUF001 (letters of other scripts look like Latin ones)
 
+import unicodedata
+
 import pytest
 
 from asrkit.text.bpe import BpeTokenizerConfig
@@ -132,6 +134,18 @@ def test_no_script_is_changed(config):
     )
     assert report.left_out == report.kept == []
     assert "comes back" not in report.render()
+    # French and Korean come in both forms, and Greek has U+03AC as U+1F71, too.
+    (found,) = warnings_of(report, "Letters that are one character in some")
+    assert "(É (U+00C9): 2, À (U+00C0): 2, " in found
+
+
+def test_one_form_of_letters_is_no_problem():
+    for form in ("NFC", "NFD"):
+        texts = [unicodedata.normalize(form, text) for text in SCRIPTS.values()]
+        report = report_on(
+            tokenizer=CharTokenizerConfig().train(texts), train=cuts_of(texts, "train")
+        )
+        assert warnings_of(report, "Letters") == []
 
 
 def test_homophones_are_counted(tmp_path):
