@@ -266,7 +266,8 @@ class _Reader:
         start = self._number + 1
         for done in range(count):
             line = self._line()
-            fields = _find_fields(line)
+            # The faster way finds the same where there is no other white space.
+            fields = line.split() if line.isascii() else _find_fields(line)
             if not n + 1 <= len(fields) <= n + 2:
                 raise self._not_an_ngram(line, n, count - done)
             try:
