@@ -58,7 +58,7 @@ class BpeTokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text: never blank, `<unk>` for what is missing."""
-        return self._processor.encode(text)
+        return self._processor.encode(" ".join(text.split()))
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of a label sequence; blank and `<sos/eos>` are dropped."""
@@ -112,7 +112,8 @@ class BpeTokenizerConfig(TokenizerConfig):
             InputError: There is no text, or `vocab_size` is smaller than the number
                 of different characters.
         """
-        sentences = [" ".join(text.split()) for text in texts]
+        # Of a sentence with U+2585 sentencepiece would learn nothing at all.
+        sentences = [" ".join(text.replace("▅", " ").split()) for text in texts]
         sentences = [sentence for sentence in sentences if sentence]
         if not sentences:
             raise InputError(
@@ -141,6 +142,9 @@ def _train_model(sentences: list[str], vocab_size: int) -> bytes:
             # A soft limit: too small a corpus gives fewer pieces, not an error.
             hard_vocab_limit=False,
             character_coverage=1.0,
+            # Its default, nmt_nfkc, would write other characters than the transcripts
+            # have, which are what is scored: no U+200C in Persian, no composed letters.
+            normalization_rule_name="identity",
             # Icefall makes these user-defined; control symbols get the same ids, but
             # a transcript that spells "<blk>" out can then never yield blank.
             control_symbols=SPECIAL_PIECES[:UNK_ID],

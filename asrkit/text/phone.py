@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from asrkit.text.pronunciation.lexicon import WORD_END, parse_pronunciations
 from asrkit.text.tokenizer import (
     SPECIAL_PIECES,
     TOKENS_FILE,
     UNK_ID,
     Tokenizer,
     TokenizerConfig,
-    decode_utf8,
     format_tokens,
 )
 from asrkit.utils.errors import InputError
 
 LEXICON_FILE = "lexicon.txt"
-WORD_END = "#"
 _UNK = SPECIAL_PIECES[UNK_ID]
 
 
@@ -53,6 +52,8 @@ class PhoneTokenizer(Tokenizer):
                 )
             self._ids_of[word] = [[ids[piece] for piece in way] for way in pieces]
         self._word_of = _invert(self._ids_of)
+        decoded = {word: self._word_of[tuple(w[0])] for word, w in self._ids_of.items()}
+        self._others = {word: one for word, one in decoded.items() if word != one}
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text: never blank, `<unk>` for what is missing."""
@@ -90,6 +91,15 @@ class PhoneTokenizer(Tokenizer):
         """List the words of the text that the lexicon lacks."""
         return sorted(set(text.split()) - self._ids_of.keys())
 
+    def gives_back(self, text: str, ids: Sequence[int]) -> bool:
+        """Say whether all words are in the lexicon: they or homophones come back."""
+        return UNK_ID not in ids
+
+    def homophones(self, text: str) -> list[tuple[str, str]]:
+        """List the words of a text for which another one of the lexicon is decoded."""
+        others = self._others
+        return [(word, others[word]) for word in text.split() if word in others]
+
     def lexicon(self) -> dict[str, list[list[int]]]:
         """Return all pronunciations of each word, as token ids, the first one first."""
         return self._ids_of
@@ -104,7 +114,8 @@ class PhoneTokenizerConfig(TokenizerConfig):
     """Take the phones of a lexicon as tokens."""
 
     lexicon: str
-    """Path of the lexicon: lines `WORD PHONE PHONE ...`."""
+    """Path of the lexicon: lines `WORD PHONE PHONE ...`, also as CMUdict, Kaldi and
+    MFA write them."""
 
     @property
     def name(self) -> str:
@@ -135,34 +146,6 @@ class PhoneTokenizerConfig(TokenizerConfig):
         return PhoneTokenizer(SPECIAL_PIECES + sorted(pieces), content)
 
 
-def parse_pronunciations(name: str, content: bytes) -> dict[str, list[list[str]]]:
-    """Read the phones of each word: all its pronunciations, in the order of the file.
-
-    A line is a word and its phones, separated by blanks or tabs. Blank lines and lines
-    that begin with `#` are skipped; a word may have several lines.
-
-    Args:
-        name: Name of the file, for messages.
-        content: What is in it.
-
-    Raises:
-        InputError: A line has no phone, or a phone that ends in the word-end mark or
-            is a special piece; or there is no word at all.
-    """
-    words: dict[str, list[list[str]]] = {}
-    for number, line in enumerate(decode_utf8(name, content).splitlines(), start=1):
-        word, *phones = line.split() or ["#"]
-        if word.startswith("#"):
-            continue
-        _check_phones(f"{name}, line {number}", word, phones)
-        ways = words.setdefault(word, [])
-        if phones not in ways:
-            ways.append(phones)
-    if not words:
-        raise InputError(f"{name} has no words; write lines like 'HELLO HH AH L OW'")
-    return words
-
-
 def _mark_end(phones: list[str]) -> list[str]:
     return [*phones[:-1], phones[-1] + WORD_END]
 
@@ -176,16 +159,3 @@ def _invert(ids_of: dict[str, list[list[int]]]) -> dict[tuple[int, ...], str]:
         for way in others:
             word_of.setdefault(tuple(way), word)
     return word_of
-
-
-def _check_phones(where: str, word: str, phones: list[str]) -> None:
-    if not phones:
-        raise InputError(
-            f"{where}: word {word!r} has no phones; write them after the word"
-        )
-    for phone in phones:
-        if phone.endswith(WORD_END) or phone in SPECIAL_PIECES:
-            raise InputError(
-                f"{where}: {phone!r} cannot be a phone, since names that end in "
-                f"{WORD_END!r} and {SPECIAL_PIECES} have a meaning; rename it"
-            )

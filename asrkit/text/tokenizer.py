@@ -60,6 +60,23 @@ class Tokenizer(ABC):
         empty exactly when `encode(text)` has no `<unk>`.
         """
 
+    def gives_back(self, text: str, ids: Sequence[int]) -> bool:
+        """Say whether a text comes back of its ids, homophones aside.
+
+        Args:
+            text: Words with one space between them.
+            ids: What `encode(text)` gives.
+        """
+        return self.decode(ids) == text
+
+    def homophones(self, text: str) -> list[tuple[str, str]]:
+        """List the words of a text that have the ids of the word that is decoded.
+
+        Returns:
+            Each word, as often as it comes, and the other one.
+        """
+        return []
+
     @abstractmethod
     def files(self) -> dict[str, bytes]:
         """Return all it takes to load the tokenizer again: file name to content."""

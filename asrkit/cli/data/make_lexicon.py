@@ -9,8 +9,8 @@ from pathlib import Path
 from asrkit.cli.logs import start_logging
 from asrkit.cli.texts import read_texts
 from asrkit.data.synthesis.espeak import phonemes
-from asrkit.text.phone import parse_pronunciations
 from asrkit.text.pronunciation.g2p import train_g2p
+from asrkit.text.pronunciation.lexicon import parse_pronunciations
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
@@ -130,7 +130,8 @@ def parser() -> argparse.ArgumentParser:
         "that has the words of transcripts or texts and all words of the lexicon that "
         "it is made from.",
         epilog="For --out x.txt, guessed words are listed in x_guessed.txt, too, and "
-        "words that cannot be pronounced, such as digits, in x_left_out.txt: for the "
+        "words that cannot be pronounced, such as digits and Roman numerals, in "
+        "x_left_out.txt: for the "
         "tokenizer they are <unk>. Example: make_lexicon.py --manifests "
         "data/mine/manifests --sets train --espeak --out data/mine/lexicon.txt",
     )
@@ -147,8 +148,8 @@ def parser() -> argparse.ArgumentParser:
         dest="source",
         type=Path,
         metavar="LEXICON",
-        help="a lexicon, whose stress marks (AH0) are removed; words that it lacks are "
-        "guessed after those that it has",
+        help="a lexicon, also CMUdict's, Kaldi's or MFA's, whose stress marks (AH0) "
+        "are removed; words that it lacks are guessed after those that it has",
     )
     origin.add_argument(
         "--espeak",

@@ -34,12 +34,14 @@ class DataProblem(str, Enum):
     TOO_LONG = "too long"
     TOO_DENSE = "too much text for its length"
     MISSING = "text that the tokenizer lacks"
+    CHANGED = "text that the tokenizer changes"
     CLIPPED = "clipped audio"
 
 
+_LISTED = {DataProblem.CHANGED, DataProblem.CLIPPED}
 LEFT_OUT: dict[Role, frozenset[DataProblem]] = {
-    Role.TRAIN: frozenset(DataProblem) - {DataProblem.CLIPPED},
-    Role.DEV: frozenset(DataProblem) - {DataProblem.CLIPPED, DataProblem.MISSING},
+    Role.TRAIN: frozenset(DataProblem) - _LISTED,
+    Role.DEV: frozenset(DataProblem) - _LISTED - {DataProblem.MISSING},
     Role.TEST: frozenset(),
 }
 """The problems that keep an utterance out of a part; all others are but listed."""

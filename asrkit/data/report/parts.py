@@ -9,7 +9,9 @@ import numpy as np
 from lhotse import CutSet, MonoCut
 
 from asrkit.data.report.checks import LEFT_OUT, Checks, DataProblem, Role
+from asrkit.text.round_trip import Change, RoundTrip, describe_change
 from asrkit.text.tokenizer import SPECIAL_PIECES, Tokenizer
+from asrkit.text.two_ways import Letters
 from asrkit.utils.errors import InputError
 
 PERCENTILES = [0, 5, 50, 95, 100]
@@ -57,6 +59,12 @@ class PartFacts:
     """In Hz: number of utterances."""
     lacking: Counter[str] = field(default_factory=Counter)
     """Characters or words the tokenizer lacks: number of utterances."""
+    changes: Counter[Change] = field(default_factory=Counter)
+    """What the tokenizer changes: number of utterances."""
+    letters: Letters = field(default_factory=Letters)
+    num_words: int = 0
+    homophones: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Words and those that are decoded for them: number of words."""
     left_out: list[FlaggedUtterance] = field(default_factory=list)
     kept: list[FlaggedUtterance] = field(default_factory=list)
     """Utterances with problems that are used all the same."""
@@ -103,15 +111,20 @@ def collect_part(
         InputError: The part is empty, or a cut has not exactly one supervision.
     """
     facts = PartFacts(part, role)
+    round_trip = RoundTrip(tokenizer)
     for cut in cuts:
-        _add_cut(facts, cut, tokenizer, checks)
+        _add_cut(facts, cut, tokenizer, checks, round_trip)
     if not facts.durations:
         raise InputError(f"part {part!r} has no utterances; make its manifest again")
     return facts
 
 
 def _add_cut(
-    facts: PartFacts, cut: MonoCut, tokenizer: Tokenizer, checks: Checks
+    facts: PartFacts,
+    cut: MonoCut,
+    tokenizer: Tokenizer,
+    checks: Checks,
+    round_trip: RoundTrip,
 ) -> None:
     if len(cut.supervisions) != 1:
         raise InputError(
@@ -119,7 +132,8 @@ def _add_cut(
             "supervisions, 1 is needed; lhotse's trim_to_supervisions() splits cuts"
         )
     supervision = cut.supervisions[0]
-    text = " ".join((supervision.text or "").split())
+    words = (supervision.text or "").split()
+    text = " ".join(words)
     tokens = tokenizer.encode(text)
     facts.durations.append(cut.duration)
     facts.num_tokens.append(len(tokens))
@@ -129,7 +143,14 @@ def _add_cut(
     facts.sampling_rates[cut.sampling_rate] += 1
     if supervision.speaker is not None:
         facts.speakers.add(supervision.speaker)
+    facts.letters.add(text)
+    facts.num_words += len(words)
+    facts.homophones.update(tokenizer.homophones(text))
     problems = checks.find_problems(cut, text, tokens, tokenizer)
+    if changes := round_trip.changes(text, tokens):
+        facts.changes.update(changes)
+        said = ", ".join(map(describe_change, changes))
+        problems[DataProblem.CHANGED] = f"not what comes back: {said}"
     if problems:
         _flag(facts, cut, problems)
     if DataProblem.MISSING in problems:

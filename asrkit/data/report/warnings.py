@@ -1,14 +1,18 @@
 """The warnings of the data report: what is odd about a corpus and what to do."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from asrkit.data.report.checks import LEFT_OUT, DataProblem, Role
 from asrkit.data.report.parts import PartFacts, piece_share
+from asrkit.text.round_trip import Change, describe_change, name_characters
+from asrkit.text.two_ways import Letters
 
 _MOST_EXAMPLES = 3
-_MOST_LACKING = 10
+_MOST_LISTED = 10
 _LOW_COVERAGE = 0.5
+_Thing = TypeVar("_Thing")
 
 _ADVICE = {
     DataProblem.EMPTY_TEXT: "Write their transcripts or drop them from the corpus.",
@@ -26,6 +30,11 @@ _ADVICE = {
         "limit."
     ),
     DataProblem.MISSING: "Normalize the transcripts, or train the tokenizer again.",
+    DataProblem.CHANGED: (
+        "What is recognized can never equal these transcripts and counts as wrong. "
+        "Train the tokenizer again (remove its folder): of characters, new ones change "
+        "U+2581 alone, to a space. Or write the transcripts as they come back."
+    ),
     DataProblem.CLIPPED: "Lower the recording level if there are many.",
 }
 
@@ -43,6 +52,8 @@ def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
         *_shared_speakers(train, all_facts),
         *_shared_sentences(train, all_facts),
         *_problems(all_facts),
+        *_two_ways(all_facts),
+        *_homophones(all_facts),
         *_sampling_rates(all_facts),
         *_coverage(train, vocab_size),
     ]
@@ -117,6 +128,8 @@ def _problems(all_facts: Sequence[PartFacts]) -> list[str]:
             title = problem.value.capitalize()
             if problem is DataProblem.MISSING:
                 title += f" ({_most_lacking(all_facts)})"
+            if problem is DataProblem.CHANGED:
+                title += f" ({_most_changed(all_facts)})"
             warnings.append(f"{title}: {'; '.join(found)}. {_ADVICE[problem]}")
     return warnings
 
@@ -133,12 +146,53 @@ def _found(facts: PartFacts, problem: DataProblem) -> list[str]:
 
 
 def _most_lacking(all_facts: Sequence[PartFacts]) -> str:
-    lacking: Counter[str] = Counter()
+    lacking = sum((facts.lacking for facts in all_facts), Counter[str]())
+    return _commonest(lacking, "{} in {:,}".format)
+
+
+def _most_changed(all_facts: Sequence[PartFacts]) -> str:
+    changes = sum((facts.changes for facts in all_facts), Counter[Change]())
+    return _commonest(changes, lambda one, n: f"{describe_change(one)} in {n:,}")
+
+
+def _commonest(counts: Counter[_Thing], say: Callable[[_Thing, int], str]) -> str:
+    """Say what is most often there, and whether there is more."""
+    listed = ", ".join(say(*one) for one in counts.most_common(_MOST_LISTED))
+    return listed + (", ..." if len(counts) > _MOST_LISTED else "")
+
+
+def _two_ways(all_facts: Sequence[PartFacts]) -> list[str]:
+    """Say which letters are one character in some texts and several in others."""
+    letters = Letters()
     for facts in all_facts:
-        lacking.update(facts.lacking)
-    common = lacking.most_common(_MOST_LACKING)
-    listed = ", ".join(f"{piece} in {count:,}" for piece, count in common)
-    return listed + (", ..." if len(lacking) > _MOST_LACKING else "")
+        letters.join(facts.letters)
+    found = letters.in_two_ways()
+    if not found:
+        return []
+    listed = _commonest(found, lambda one, n: f"{name_characters(one)}: {n:,}")
+    return [
+        "Letters that are one character in some transcripts, and several, or another "
+        f"one, in others ({listed}): they look alike, but words with them count as "
+        "different ones. Bring all transcripts into one form, such as Unicode's NFC."
+    ]
+
+
+def _homophones(all_facts: Sequence[PartFacts]) -> list[str]:
+    """Say how many words are decoded as others that have the same phones."""
+    found = [
+        f"{facts.homophones.total():,} of {facts.num_words:,} in {facts.part}"
+        for facts in all_facts
+        if facts.homophones
+    ]
+    if not found:
+        return []
+    pairs = sum((facts.homophones for facts in all_facts), Counter[tuple[str, str]]())
+    listed = _commonest(pairs, lambda pair, n: f"{pair[1]} for {pair[0]}: {n:,}")
+    return [
+        f"Words that sound like another word, which is decoded for them ({listed}): "
+        f"{'; '.join(found)}. A language model over words tells them apart "
+        "(decode.fusion.word_lm); else the one that comes first in the lexicon wins."
+    ]
 
 
 def _sampling_rates(all_facts: Sequence[PartFacts]) -> list[str]:

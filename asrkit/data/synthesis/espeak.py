@@ -35,6 +35,10 @@ _PHONEME_MODE = 0x02 | ord(_SEPARATOR) << 8
 _STRESS = re.compile("[ˈˌ]")
 # Consonants that espeak-ng takes for a part of the vowel before them: ɑːɹ, əl.
 _JOINED = re.compile("(?<=.)(?=[ɹlɚ]$)")
+# espeak-ng reads II to XLIX, in either case, as "roman two" and so on. Two of them are
+# words as well (CMUdict has no other): as those it reads them with a capital letter.
+_NUMERAL = re.compile(r"\b(?=..)(?:xl|x{0,3})(?:ix|iv|v?i{0,3})\b")
+_NAME = re.compile(r"\b[vx]i\b")
 
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int,
@@ -140,7 +144,8 @@ def phonemes(words: Sequence[str], accent: str) -> list[list[str]]:
     Returns:
         The phones of each word; none where it has no letter, or something that is
         neither a Latin letter nor punctuation: espeak-ng would read digits in one of
-        several ways, and of other scripts the names of the letters.
+        several ways, and of other scripts the names of the letters. Nor are there any
+        for Roman numerals that it would call so ("roman two").
 
     Raises:
         InputError: espeak-ng is not installed, or has no such accent.
@@ -152,8 +157,19 @@ def phonemes(words: Sequence[str], accent: str) -> list[list[str]]:
     library = _library()
     library.choose_voice(accent)
     return [
-        library.phonemes(word.lower()) if _is_readable(word) else [] for word in words
+        _pronounce(library, word.lower()) if _is_readable(word) else []
+        for word in words
     ]
+
+
+def _pronounce(library: "_Library", word: str) -> list[str]:
+    """Return the phones of a word in lower case, none of a Roman numeral."""
+    word = _NAME.sub(lambda name: name[0].capitalize(), word)
+    for numeral in _NUMERAL.findall(word):
+        roman = library.phonemes("roman")
+        if library.phonemes(numeral)[: len(roman)] == roman:
+            return []
+    return library.phonemes(word)
 
 
 def _is_readable(word: str) -> bool:

@@ -1,6 +1,7 @@
 """Transcripts as text, JSON, CTM, SRT and TextGrid."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from asrkit.decoding.transcripts.subtitles import to_srt
 from asrkit.decoding.transcripts.textgrid import to_textgrid
 from asrkit.decoding.transcripts.transcript import Transcript
 from asrkit.decoding.transcripts.words import Word
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,20 @@ def to_json(transcripts: Sequence[Transcript]) -> str:
 def to_ctm(transcripts: Sequence[Transcript]) -> str:
     """Return NIST's lines `FILE CHANNEL START DURATION WORD CONFIDENCE`.
 
-    They are in the order of the files' names, as sclite wants it. A comment stands for
-    a recording without words.
+    Blanks in a file's name become `_`. The lines are in the order of these names, as
+    sclite wants it. A comment stands for a recording without words.
     """
+    by_file: dict[str, list[Transcript]] = {}
+    for one in transcripts:
+        by_file.setdefault("_".join(one.id.split()), []).append(one)
     lines = []
-    for one in sorted(transcripts, key=lambda one: one.id):
-        file = "_".join(one.id.split())
-        lines += [_ctm_line(file, word) for word in one.words]
-        if not one.words:
+    for file, alike in sorted(by_file.items()):
+        if len(alike) > 1:
+            names = " and ".join(repr(one.id) for one in alike)
+            logger.warning("%s are all %s in a CTM file: rename them", names, file)
+        words = [word for one in alike for word in one.words]
+        lines += [_ctm_line(file, word) for word in words]
+        if not words:
             lines.append(f";; {file}: no words\n")
     return "".join(lines)
 

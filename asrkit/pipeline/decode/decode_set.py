@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,16 @@ from asrkit.decoding.scoring.wer_files import (
 )
 from asrkit.decoding.search import NBest
 from asrkit.pipeline.decode.recognizer import Recognizer
+from asrkit.text.round_trip import Change, RoundTrip, describe_change
+from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 from asrkit.utils.memory import peak_memory
 
 logger = logging.getLogger(__name__)
+
+_CHANGES = 10  # listed in a warning
 
 
 def decode_set(
@@ -97,7 +102,28 @@ def decode_set(
         )
     if scored.empty:
         logger.info("%d utterances have an empty hypothesis", scored.empty)
+    warn_of_changes(recognizer.tokenizer, hypotheses)
     return Decoded(set_name, method, scored, rtfx, memory)
+
+
+def warn_of_changes(tokenizer: Tokenizer, hypotheses: Iterable[Hypothesis]) -> None:
+    """Say which references the tokenizer cannot give back: nothing can equal them."""
+    round_trip = RoundTrip(tokenizer)
+    changed: list[str] = []
+    changes: Counter[Change] = Counter()
+    for one in hypotheses:
+        text = " ".join(one.ref)
+        if found := round_trip.changes(text, tokenizer.encode(text)):
+            changed.append(one.id)
+            changes.update(found)
+    if changed:
+        logger.warning(
+            "%d references (%s...) have what this model cannot write, and which counts "
+            "as wrong: %s; write them as it does, or train with another tokenizer",
+            len(changed),
+            changed[0],
+            "; ".join(describe_change(one) for one, _ in changes.most_common(_CHANGES)),
+        )
 
 
 def decode_share(

@@ -25,7 +25,7 @@ from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.pipeline.tasks.attached import write_shards
 from asrkit.text.ngram.arpa import write_arpa
 from asrkit.text.ngram.kneser_ney import train_kneser_ney
-from asrkit.text.phone import WORD_END
+from asrkit.text.pronunciation.lexicon import WORD_END
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.utils.ranges import check_range
 

@@ -21,8 +21,12 @@ from asrkit.utils.files import atomic_write
 _BEGIN, _END = "<s>", "</s>"
 _UNK_AS_WELL = "<UNK>"  # as some models over words write <unk>
 _LN10 = math.log(10.0)
-_NEVER = "-99"  # log10 P(<s>) as SRILM writes it: <s> is read, never predicted
+_ZERO = -99.0  # log10 of 0 as SRILM writes it; others write -inf
+_NEVER = f"{_ZERO:g}"  # log10 P(<s>): <s> is read, never predicted
 _COUNT = re.compile(r"ngram\s+(\d+)\s*=\s*(\d+)")
+# As KenLM reads: a word may have other white space in it, such as U+00A0 in French.
+_BLANKS = " \t\r\n"
+_find_fields = re.compile(f"[^{_BLANKS}]+").findall
 _EXAMPLES = 5  # words listed in a message
 _LEFT_OUT = -1  # id of words whose n-grams are not kept
 
@@ -255,16 +259,17 @@ class _Reader:
         Args:
             words: Ids of the words at each position, n of them.
             count: How many n-grams there are.
-            weighted: Whether they may have back-off weights.
+            weighted: Whether they may have back-off weights other than 0.
         """
         n = len(words)
         ids, log_probs, weights = array("q"), array("d"), array("d")
         start = self._number + 1
         for done in range(count):
             line = self._line()
-            fields = line.split()
-            if not n + 1 <= len(fields) <= n + 1 + weighted:
-                raise self._not_an_ngram(line, n, weighted, count - done)
+            # The faster way finds the same where there is no other white space.
+            fields = line.split() if line.isascii() else _find_fields(line)
+            if not n + 1 <= len(fields) <= n + 2:
+                raise self._not_an_ngram(line, n, count - done)
             try:
                 log_probs.append(float(fields[0]))
                 weights.append(float(fields[n + 1]) if len(fields) > n + 1 else 0.0)
@@ -277,8 +282,15 @@ class _Reader:
                     f"or </s> not last, in {line!r}"
                 ) from error
         rows = np.array(ids, dtype=np.int64).reshape(-1, n)
+        logs, backoffs = np.array(log_probs), np.array(weights)
+        logs[np.isneginf(logs)] = _ZERO
+        if not weighted and backoffs.any():
+            raise self._error(
+                "an n-gram of the highest order has a back-off weight that is not 0",
+                start + int(backoffs.astype(bool).argmax()),
+            )
         kept = (rows != _LEFT_OUT).all(axis=1)
-        columns = rows[kept], np.array(log_probs)[kept], np.array(weights)[kept]
+        columns = rows[kept], logs[kept], backoffs[kept]
         return self._sort(columns, start + np.flatnonzero(kept))
 
     def _sort(self, columns: _Columns, lines: Ints) -> _Columns:
@@ -309,7 +321,7 @@ class _Reader:
                 "\\end\\; is it a whole ARPA file?"
             )
         self._number += 1
-        return line.strip()
+        return line.strip(_BLANKS)
 
     def _text(self) -> str:
         """Return the next line that is not blank."""
@@ -323,10 +335,10 @@ class _Reader:
                 f"found {line!r}, expected {wanted}; are the counts at the top right?"
             )
 
-    def _not_an_ngram(self, line: str, n: int, weighted: bool, left: int) -> InputError:
+    def _not_an_ngram(self, line: str, n: int, left: int) -> InputError:
         if not line or line.startswith("\\"):
             return self._error(f"{left} {n}-grams fewer than the counts at the top say")
-        wanted = f"a number, {n} words{' and maybe a number' * weighted}"
+        wanted = f"a number, {n} words and maybe a number"
         return self._error(f"expected {wanted}, found {line!r}")
 
     def _error(self, message: str, number: int | None = None) -> InputError:

@@ -86,6 +86,14 @@ def test_very_long_transcript_is_not_dropped():
     assert train(60, [*TEXTS, long_text]).missing(long_text) == []
 
 
+@pytest.mark.parametrize("sign", ["\0", "▅"])
+def test_signs_that_sentencepiece_keeps_to_itself_cost_no_letters(sign):
+    tokenizer = train(60, [*TEXTS, f"QUICK {sign}ZEBRA"])
+    assert tokenizer.missing(f"QUICK {sign}ZEBRA") == [sign]
+    ids = tokenizer.encode(f"QUICK {sign}ZEBRA")
+    assert tokenizer.decode(ids) == "QUICK <unk>ZEBRA"
+
+
 def test_too_small_vocabulary_names_the_key():
     with pytest.raises(InputError, match=r"tokenizer\.vocab_size=5, .*required_chars"):
         train(5)
@@ -99,7 +107,7 @@ def test_no_text_is_an_error():
 def test_missing_characters():
     tokenizer = train()
     text = "THE ZÜRI SHIP ZE\u0301"
-    assert tokenizer.missing(text) == ["Z", "É", "Ü"]
+    assert tokenizer.missing(text) == ["Z", "Ü", "\u0301"]
     assert UNK_ID in tokenizer.encode(text)
     assert tokenizer.missing("SHELL") == []
     assert tokenizer.decode(tokenizer.encode("SHÜP")) == "SH<unk>P"

@@ -1,10 +1,6 @@
 import pytest
 
-from asrkit.text.phone import (
-    PhoneTokenizer,
-    PhoneTokenizerConfig,
-    parse_pronunciations,
-)
+from asrkit.text.phone import PhoneTokenizer, PhoneTokenizerConfig
 from asrkit.text.tokenizer import UNK_ID
 from asrkit.utils.errors import InputError
 
@@ -79,14 +75,23 @@ def test_phones_of_other_pronunciations_are_tokens(tmp_path):
     assert tokens[3:] == ["AH#", "DH", "IY#"]
 
 
-def test_parse_pronunciations():
-    assert parse_pronunciations("x", LEXICON.encode()) == {
-        "RED": [["R", "EH", "D"]],
-        "READ": [["R", "IY", "D"], ["R", "EH", "D"]],
-        "REED": [["R", "IY", "D"]],
-        "A": [["AH"]],
-        "BREAD": [["B", "R", "EH", "D"]],
-    }
+def test_probabilities_and_variants_are_no_phones_or_words(tmp_path):
+    path = tmp_path / "cmu.txt"
+    path.write_text("read 0.2 R EH1 D\nread(2) 0.8 R IY1 D\nred 1.0 R EH1 D\n")
+    tokenizer = PhoneTokenizerConfig(lexicon=str(path)).train([])
+    assert tokenizer.tokens[3:] == ["D#", "EH1", "IY1", "R"]
+    assert tokenizer.encode("read") == [6, 5, 3]
+    assert tokenizer.decode([6, 5, 3, 6, 4, 3]) == "read red"
+    # The lexicon travels as it is and is read the same way again.
+    again = PhoneTokenizer(tokenizer.tokens, tokenizer.files()["lexicon.txt"])
+    assert (
+        again.lexicon()
+        == tokenizer.lexicon()
+        == {
+            "read": [[6, 5, 3], [6, 4, 3]],
+            "red": [[6, 4, 3]],
+        }
+    )
 
 
 def test_unknown_words(tokenizer):

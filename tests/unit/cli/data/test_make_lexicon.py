@@ -5,7 +5,7 @@ from lhotse import CutSet, MonoCut, SupervisionSegment
 
 from asrkit.cli.data.make_lexicon import main
 from asrkit.data.corpora.manifests import write_manifests
-from asrkit.text.phone import parse_pronunciations
+from asrkit.text.pronunciation.lexicon import parse_pronunciations
 from asrkit.utils.errors import InputError
 
 LEXICON = """\
@@ -65,6 +65,22 @@ def test_lists_of_an_earlier_run_are_removed(call):
         f"1 words: 1 from {call.out().parents[1] / 'words.txt'}, 0 guessed, 0 left out",
         f"wrote {call.out()}: 6 lines",
     ]
+
+
+def test_lexicons_of_others_teach_and_are_rewritten(call, tmp_path):
+    (tmp_path / "words.txt").write_text(
+        ";;; CMUdict\nTEN T EH1 N # number\nNET N EH1 T\nTHE DH AH0\nTHE(2) DH IY0\n"
+    )
+    printed = call("--text", "text.txt", "--from", "words.txt", text="THE TENT")
+    assert "1 from" in printed[0]
+    written = "TENT T EH N T\nTHE DH AH\nTHE DH IY\nTEN T EH N\nNET N EH T\n"
+    assert sorted(call.out().read_text().splitlines()) == sorted(written.splitlines())
+    (tmp_path / "words.txt").write_text(
+        "TEN\t0.99\t0.1\t1.2\t1.0\tT EH1 N\nNET\tN EH1 T\nTHE\t0.3\tDH IY0\n"
+        "THE\t1.0\tDH AH0\n"
+    )
+    call("--text", "text.txt", "--from", "words.txt", text="THE TENT")
+    assert sorted(call.out().read_text().splitlines()) == sorted(written.splitlines())
 
 
 def test_tones_are_no_stress(call, tmp_path):

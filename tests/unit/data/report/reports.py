@@ -58,14 +58,14 @@ class OnePass:
         return iter(cuts)
 
 
-def report_on(options=None, **cuts_by_part):
+def report_on(options=None, tokenizer=TOKENIZER, **cuts_by_part):
     parts = {
         part.replace("_", "-"): OnePass(cuts) for part, cuts in cuts_by_part.items()
     }
     return make_report(
         parts,
         {part: part.split("-")[0] for part in parts},
-        TOKENIZER,
+        tokenizer,
         frames_of=lambda seconds: math.ceil(seconds * 2),
         subsampling=4,
         **(options or {}),

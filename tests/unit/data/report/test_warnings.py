@@ -1,6 +1,15 @@
 """What the data report says is odd about a corpus."""
+# ruff: noqa: RUF001 (letters of other scripts look like Latin ones)
 
+import unicodedata
+
+import pytest
+
+from asrkit.text.bpe import BpeTokenizerConfig
+from asrkit.text.char import CharTokenizerConfig
+from asrkit.text.phone import PhoneTokenizerConfig
 from tests.unit.data.report.reports import LIMITS, clean, make_cut, report_on
+from tests.unit.text.scripts import SCRIPTS, bpe_of_icefall
 
 
 def warnings_of(report, start):
@@ -88,3 +97,64 @@ def test_unused_pieces():
 def test_nothing_left_to_train_on():
     report = report_on(train=[make_cut("a", "")], dev=clean("dev"))
     assert report.warnings[0].startswith("train: every utterance is left out")
+
+
+def cuts_of(texts, part):
+    return [make_cut(f"{part}{i}", text, 60.0) for i, text in enumerate(texts)]
+
+
+def test_what_the_tokenizer_changes_is_counted_and_named():
+    texts = ["don´t go", "می\u200cروم می\u200cروم", "می\u200cروم", "come"]
+    parts = {part: cuts_of(texts, part) for part in ("train", "dev", "test")}
+    report = report_on(tokenizer=bpe_of_icefall(texts), **parts)
+    (changed,) = warnings_of(report, "Text that the tokenizer changes")
+    assert changed.startswith(
+        "Text that the tokenizer changes (U+200C becomes a space in 6, ´ (U+00B4) "
+        "becomes a space + U+0301 in 3): 3 of train kept (train0, train1, train2); "
+        "3 of dev kept (dev0, dev1, dev2); 3 of test decoded all the same (test0, "
+    )
+    assert report.left_out == []
+    rows = [(found.id, found.reason) for found in report.kept if found.part == "dev"]
+    assert rows == [
+        ("dev0", "not what comes back: ´ (U+00B4) becomes a space + U+0301"),
+        ("dev1", "not what comes back: U+200C becomes a space"),
+        ("dev2", "not what comes back: U+200C becomes a space"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "config", [BpeTokenizerConfig(vocab_size=500), CharTokenizerConfig()]
+)
+def test_no_script_is_changed(config):
+    tokenizer = config.train(SCRIPTS.values())
+    report = report_on(
+        tokenizer=tokenizer,
+        train=cuts_of(SCRIPTS.values(), "train"),
+        test=cuts_of(SCRIPTS.values(), "test"),
+    )
+    assert report.left_out == report.kept == []
+    assert "comes back" not in report.render()
+    # French and Korean come in both forms, and Greek has U+03AC as U+1F71, too.
+    (found,) = warnings_of(report, "Letters that are one character in some")
+    assert "(É (U+00C9): 2, À (U+00C0): 2, " in found
+
+
+def test_one_form_of_letters_is_no_problem():
+    for form in ("NFC", "NFD"):
+        texts = [unicodedata.normalize(form, text) for text in SCRIPTS.values()]
+        report = report_on(
+            tokenizer=CharTokenizerConfig().train(texts), train=cuts_of(texts, "train")
+        )
+        assert warnings_of(report, "Letters") == []
+
+
+def test_homophones_are_counted(tmp_path):
+    lexicon = tmp_path / "lexicon.txt"
+    lexicon.write_text("TO T UW\nTWO T UW\nTOO T UW\nTEN T EH N\n")
+    tokenizer = PhoneTokenizerConfig(lexicon=str(lexicon)).train([])
+    train = cuts_of(["TEN TO TWO", "TWO TOO", "TEN"], "train")
+    test = cuts_of(["TEN TEN"], "test")
+    report = report_on(tokenizer=tokenizer, train=train, test=test)
+    (found,) = warnings_of(report, "Words that sound like another word")
+    assert "(TO for TWO: 2, TO for TOO: 1): 3 of 6 in train. A lang" in found
+    assert report.kept == report.left_out == []

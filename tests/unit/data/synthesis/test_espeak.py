@@ -25,6 +25,14 @@ from asrkit.utils.errors import InputError
         ("LITTLE", "l ɪ ɾ ə l"),
         ("HER", "h ɜː"),
         ("I", "aɪ"),
+        # Words that espeak-ng takes for numbers: "roman six", "roman eleven".
+        ("VI", "v aɪ"),
+        ("Xi", "z aɪ"),
+        ("vi's", "v aɪ z"),
+        # Made of the same letters, and read as words anyway.
+        ("MIX", "m ɪ k s"),
+        ("CIVIC", "s ɪ v ɪ k"),
+        ("CD", "s iː d iː"),
     ],
 )
 def test_words(word, phones):
@@ -32,7 +40,12 @@ def test_words(word, phones):
 
 
 @pytest.mark.parametrize(
-    "word", ["", "42", "B2B", "привет", "aпb", "你好", "-", "€", "x²"]
+    "word",
+    [
+        *["", "42", "B2B", "привет", "aпb", "你好", "-", "€", "x²"],
+        # Numerals: four, or the fourth?
+        *["IV", "viii", "XLVIII", "LOUIS-XIV", "III."],
+    ],
 )
 def test_what_cannot_be_read_has_no_phones(word):
     assert phonemes(["A", word, "A"], "en-US") == [["eɪ"], [], ["eɪ"]]

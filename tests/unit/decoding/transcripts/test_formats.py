@@ -23,6 +23,19 @@ def test_ctm_is_sorted_and_its_durations_end_where_words_end():
     ]
 
 
+def test_ctm_is_sorted_by_the_names_that_it_has(caplog):
+    # By NIST's sclite: "the file must be sorted"; a blank sorts before ., _ after it.
+    ids = ["talk 1", "talk.2", "talk\u00a03", "Talk"]
+    some = [Transcript(id=x, duration=1.0, text="A", words=WORDS[:1]) for x in ids]
+    files = [line.split(" ")[0] for line in to_ctm(some).splitlines()]
+    assert files == ["Talk", "talk.2", "talk_1", "talk_3"]
+    assert caplog.messages == []
+    to_ctm([some[0], Transcript(id="talk_1", duration=1.0, text="", words=[])])
+    assert caplog.messages == [
+        "'talk 1' and 'talk_1' are all talk_1 in a CTM file: rename them"
+    ]
+
+
 def test_json_is_read_back():
     first, second = json.loads(to_json([ONE, EMPTY]))
     assert first == {

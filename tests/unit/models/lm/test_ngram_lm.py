@@ -238,6 +238,68 @@ def test_kenlm_gives_the_same_score(tmp_path):
         assert found.item() == pytest.approx(peer.score(text) * LN10, abs=1e-3)
 
 
+AS_OTHERS_WRITE = """\\data\\
+ngram 1=6
+ngram 2=4
+ngram 3=2
+
+\\1-grams:
+-2\t<unk>\t0
+-inf\t<s>\t-0.5
+-0.8\t</s>\t0
+-0.4\tpeut\u00a0être\t-0.2
+-0.6\tC\t-0.3
+-inf\tD\t-0.1
+
+\\2-grams:
+-0.3\t<s> peut\u00a0être\t-0.15
+-0.25\tpeut\u00a0être C\t0
+-0.2\tC </s>
+-0.7\tC C\t-0.35
+
+\\3-grams:
+-0.11\t<s> peut\u00a0être C\t0
+-0.05\tC C </s>\t-0
+
+\\end\\
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "log10"),
+    [
+        (["peut\u00a0être", "C"], -0.61),
+        (["C"], -1.3),
+        (["C", "C"], -1.85),
+        (["peut\u00a0être"], -1.45),
+        (["X", "C", "C", "peut\u00a0être"], -5.85),
+        (["peut", "être"], -5.3),
+    ],
+)
+def test_files_that_kenlm_reads_score_as_there(tmp_path, words, log10):
+    """By kenlm 0.3.0 of PyPI.
+
+    lmplz leaves U+00A0 inside words; other toolkits write back-off weights of 0 at the
+    highest order and -inf for what is never predicted.
+    """
+    path = tmp_path / "lm.arpa"
+    path.write_text(AS_OTHERS_WRITE, encoding="utf-8")
+    known = [*TOKENS[:3], "peut\u00a0être", "C", "D"]
+    model = load_word_lm(path, known)
+    ids = [known.index(word) if word in known else 2 for word in words]
+    found = model.log_prob(torch.tensor([ids]), torch.tensor([len(ids)]))
+    assert found.item() == pytest.approx(log10 * LN10, abs=1e-5)
+
+
+def test_a_word_of_probability_zero_stays_finite(tmp_path):
+    path = tmp_path / "lm.arpa"
+    path.write_text(AS_OTHERS_WRITE, encoding="utf-8")
+    known = [*TOKENS[:3], "peut\u00a0être", "C", "D"]
+    scores = load_word_lm(path, known).scores((torch.arange(4),))
+    assert torch.isfinite(scores).all()
+    assert scores[:, 5].max() < -98 * LN10
+
+
 def test_probabilities_sum_to_one():
     _, table = train(3)
     model = NgramLm(table, V)

@@ -1,0 +1,20 @@
+"""What decoding a set says of it."""
+# ruff: noqa: RUF001 (letters of other scripts look like Latin ones)
+
+from asrkit.decoding.scoring.score import Hypothesis
+from asrkit.pipeline.decode.decode_set import warn_of_changes
+from asrkit.text.char import CharTokenizerConfig
+from tests.unit.text.scripts import bpe_of_icefall
+
+
+def test_references_that_a_model_cannot_write_are_told(caplog):
+    texts = ["می\u200cروم خانه", "don´t go", "come"]
+    hypotheses = [
+        Hypothesis(id=f"u{i}", ref=text.split(), hyp=[]) for i, text in enumerate(texts)
+    ]
+    warn_of_changes(CharTokenizerConfig().train(texts), hypotheses)
+    assert caplog.messages == []
+    warn_of_changes(bpe_of_icefall(texts), hypotheses)
+    (said,) = caplog.messages
+    assert said.startswith("2 references (u0...) have what this model cannot write")
+    assert "U+200C becomes a space; ´ (U+00B4) becomes a space + U+0301; " in said
