@@ -44,6 +44,8 @@ class Utterance:
     """In seconds; None: to the end of the recording."""
     words: list[TimedWord] | None = None
     """When each word is spoken, where it is known."""
+    channel: int | None = None
+    """Which channel of the recording is the utterance's, from 0; None: no choice."""
 
 
 class _UnusableError(Exception):
@@ -58,7 +60,8 @@ def scan(
     Each cut has one supervision, with `alignment["word"]` where the times of its words
     are known, and in `custom` what its samples look like: `peak`
     (largest magnitude, 1 is full scale), `rms`, `clipped` (share of samples at
-    `CLIPPED_AT` or more). Of a recording with several channels the first is taken.
+    `CLIPPED_AT` or more). Of a recording with several channels the first is taken
+    where an utterance names none.
 
     Args:
         utterances: What to read; of several with one id, the first counts.
@@ -108,21 +111,31 @@ def _read(utterance: Utterance) -> MonoCut:
         with soundfile.SoundFile(utterance.path) as file:
             recording = describe_recording(file, utterance.path, utterance.path.stem)
             first, count = _segment(utterance, file.frames, file.samplerate)
+            channel = _channel(utterance, file.channels)
             file.seek(first)
-            measured = _measure(file, count)
+            measured = _measure(file, count, channel)
     except (soundfile.SoundFileError, OSError) as error:
         # libsndfile's messages begin with the path, which is listed already.
         reason = str(error).replace(repr(str(utterance.path)), "file")
         raise _UnusableError(f"cannot be decoded: {reason}") from error
     rate = recording.sampling_rate
-    return _cut(utterance, recording, first / rate, count / rate, measured)
+    return _cut(utterance, recording, channel, first / rate, count / rate, measured)
 
 
-def _measure(file: soundfile.SoundFile, count: int) -> dict[str, float]:
+def _channel(utterance: Utterance, channels: int) -> int:
+    channel = utterance.channel or 0
+    if not 0 <= channel < channels:
+        raise _UnusableError(
+            f"has no channel {channel}; its channels are 0 to {channels - 1}"
+        )
+    return channel
+
+
+def _measure(file: soundfile.SoundFile, count: int, channel: int) -> dict[str, float]:
     """Read so many samples from where a file stands, a block of them at a time."""
     peak, squares, clipped = 0.0, 0.0, 0
     for block in file.blocks(_SAMPLES, frames=count, dtype="float32", always_2d=True):
-        magnitude = np.abs(block[:, 0])
+        magnitude = np.abs(block[:, channel])
         if not np.isfinite(magnitude).all():
             raise _UnusableError("holds values that are not numbers (NaN or infinite)")
         peak = max(peak, float(magnitude.max()))
@@ -178,6 +191,7 @@ def _items(words: list[TimedWord]) -> list[AlignmentItem]:
 def _cut(
     utterance: Utterance,
     recording: Recording,
+    channel: int,
     start: float,
     duration: float,
     measured: dict[str, float],
@@ -187,7 +201,7 @@ def _cut(
         recording_id=recording.id,
         start=0.0,
         duration=duration,
-        channel=0,
+        channel=channel,
         text=utterance.text,
         speaker=utterance.speaker,
         alignment=utterance.words and {"word": _items(utterance.words)},
@@ -196,7 +210,7 @@ def _cut(
         id=utterance.id,
         start=start,
         duration=duration,
-        channel=0,
+        channel=channel,
         supervisions=[supervision],
         recording=recording,
         custom=measured,

@@ -159,3 +159,20 @@ def test_order_and_count_do_not_depend_on_jobs(tmp_path):
         cuts, left_out = scan(reversed(utterances), name="x", jobs=jobs)
         assert [cut.id for cut in cuts] == [f"{i:03d}" for i in range(50)]
         assert left_out == []
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_the_channel_of_an_utterance_is_read(tmp_path, channel):
+    samples = np.stack([np.full(RATE, 0.25), np.full(RATE, 0.5)], axis=1)
+    path = write(tmp_path / "a.wav", samples)
+    (cut,) = scan([one(path, channel=channel)], name="x")[0]
+    assert (cut.channel, cut.supervisions[0].channel) == (channel, channel)
+    assert cut.custom["peak"] == (0.25, 0.5)[channel]
+    np.testing.assert_array_equal(cut.load_audio()[0], samples[:, channel])
+
+
+def test_a_channel_that_a_recording_lacks_is_left_out(tmp_path):
+    path = write(tmp_path / "a.wav", np.full((RATE, 2), 0.25))
+    cuts, (row,) = scan([one(path, channel=2)], name="x")
+    assert len(cuts) == 0
+    assert row.reason == "has no channel 2; its channels are 0 to 1"
