@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
-from asrkit.data.audio_files import read_audio
+from asrkit.data.audio.files import read_audio
 from asrkit.data.batches.cuts import plan_once
 from asrkit.data.batches.signal import read
 from asrkit.data.corpora.manifests import load_cuts

@@ -5,6 +5,7 @@ import torch
 from lhotse.cut import Cut
 from torch import Tensor
 
+from asrkit.data.audio.channels import mix_down
 from asrkit.data.batches.unreadable import (
     UnreadableError,
     explain,
@@ -32,7 +33,9 @@ def read_signal(cut: Cut, sampling_rate: int, *, stored_features: bool) -> Tenso
 
 
 def read(cut: Cut, sampling_rate: int) -> np.ndarray:
-    """Read a cut's first channel at the given rate, (S,), float32.
+    """Read a cut's audio at the given rate, (S,), float32.
+
+    Of several channels their mean is taken (`asrkit.data.audio.channels`).
 
     Raises:
         UnreadableError: There is something wrong with it.
@@ -42,7 +45,7 @@ def read(cut: Cut, sampling_rate: int) -> np.ndarray:
     if cut.sampling_rate != sampling_rate:
         cut = cut.resample(sampling_rate)
     try:
-        samples = np.asarray(cut.load_audio()[0], dtype=np.float32)
+        samples = mix_down(np.asarray(cut.load_audio(), dtype=np.float32))
     except Exception as error:  # lhotse raises what its many readers raise
         raise UnreadableError(explain(cut, error)) from error
     fault = find_fault(cut, samples)

@@ -8,10 +8,9 @@ from enum import Enum
 
 from lhotse import MonoCut
 
+from asrkit.data.audio.channels import SILENT_PEAK
 from asrkit.text.tokenizer import UNK_ID, Tokenizer
 
-SILENT_PEAK = 1e-3
-"""Recordings whose largest magnitude is smaller are silent; 1 is full scale."""
 CLIPPED_SHARE = 1e-3
 """A larger share of samples at full scale makes a recording clipped."""
 

@@ -1,12 +1,12 @@
 """The warnings of the data report: what is odd about a corpus and what to do."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from asrkit.data.report.checks import LEFT_OUT, DataProblem, Role
 from asrkit.data.report.parts import PartFacts, piece_share
+from asrkit.utils.errors import some
 
-_MOST_EXAMPLES = 3
 _MOST_LACKING = 10
 _LOW_COVERAGE = 0.5
 
@@ -80,7 +80,7 @@ def _shared_speakers(
         if shared and facts.role is not Role.TRAIN:
             warnings.append(
                 f"{facts.part}: {len(shared)} of {len(facts.speakers)} speakers are "
-                f"also in train ({_some(shared)}): expect a higher word error rate "
+                f"also in train ({some(shared)}): expect a higher word error rate "
                 "for other speakers. Split the corpus by speaker to measure it."
             )
     return warnings
@@ -129,7 +129,7 @@ def _found(facts: PartFacts, problem: DataProblem) -> list[str]:
     elif facts.role is Role.TEST:
         fate = "decoded all the same"
     ids = [utterance.id for utterance in flagged if problem in utterance.problems]
-    return [f"{len(ids):,} of {facts.part} {fate} ({_some(ids)})"] if ids else []
+    return [f"{len(ids):,} of {facts.part} {fate} ({some(ids)})"] if ids else []
 
 
 def _most_lacking(all_facts: Sequence[PartFacts]) -> str:
@@ -167,10 +167,3 @@ def _coverage(train: Sequence[PartFacts], vocab_size: int) -> list[str]:
 
 def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    more = len(names) - _MOST_EXAMPLES
-    shown = ", ".join(names[:_MOST_EXAMPLES])
-    return f"{shown} and {more:,} more" if more > 0 else shown
