@@ -53,7 +53,7 @@ def find_fault(cut: Cut, samples: np.ndarray) -> str | None:
 
 def is_command(cut: Cut) -> bool:
     """Say whether a cut's audio is what a command prints; Lhotse would run it."""
-    sources = [source for one in _recordings(cut) for source in one.sources]
+    sources = [source for one in recordings_of(cut) for source in one.sources]
     return any(source.type == "command" for source in sources)
 
 
@@ -77,7 +77,7 @@ def explain(cut: Cut, problem: Exception | str) -> LeftOut:
     """
     if isinstance(problem, str) and isinstance(cut, DataCut):
         return LeftOut(cut.id, source_of(cut), problem)
-    for recording in _recordings(cut):
+    for recording in recordings_of(cut):
         reason = _diagnose(recording)
         if reason is not None:
             return LeftOut(cut.id, _path(recording), reason)
@@ -89,7 +89,7 @@ def source_of(cut: Cut, *, stored_features: bool = False) -> str:
     """Return the file that a cut's audio, or its stored features, are read from."""
     if stored_features and isinstance(cut, DataCut) and cut.features is not None:
         return str(Path(cut.features.storage_path) / cut.features.storage_key)
-    recordings = _recordings(cut)
+    recordings = recordings_of(cut)
     return _path(recordings[0]) if recordings else "no file"
 
 
@@ -101,7 +101,7 @@ def _summary(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"[:_LONGEST_REASON]
 
 
-def _recordings(cut: Cut) -> list[Recording]:
+def recordings_of(cut: Cut) -> list[Recording]:
     """Return the recordings of a cut: its own, then those mixed into it."""
     cuts = [track.cut for track in cut.tracks] if isinstance(cut, MixedCut) else [cut]
     return [one.recording for one in cuts if isinstance(one, DataCut) and one.recording]
