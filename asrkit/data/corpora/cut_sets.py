@@ -11,7 +11,7 @@ from pathlib import Path
 from lhotse import CutSet
 from lhotse.cut import Cut
 
-from asrkit.data.batches.unreadable import source_of
+from asrkit.data.audio.unreadable import source_of
 from asrkit.data.corpora.channels import warn_of_channels
 from asrkit.data.corpora.listener import Listener
 from asrkit.data.corpora.supervised import Trimmed, trim, utterances_of
@@ -101,26 +101,11 @@ def _utterances(
 
 
 def _tell(name: str, trimmed: Trimmed, mended: Sequence[str]) -> None:
-    """Log what was done, and to which cuts."""
-    for said, ids in (
-        (
-            "cuts with several supervisions, each of which is an utterance now",
-            trimmed.several,
-        ),
-        (
-            "supervisions overlap, and are heard in each other's audio",
-            trimmed.overlapping,
-        ),
-        (
-            "supervisions have words outside of them; the times of their words are "
-            "not kept",
-            trimmed.no_times,
-        ),
-        (
-            "recordings are of another rate, length or number of channels than their "
-            "manifest says; the files count",
-            mended,
-        ),
-    ):
-        if ids:
-            logger.warning("%s: %d %s (%s)", name, len(ids), said, some(ids))
+    told = trimmed.describe()
+    if mended:
+        told.append(
+            f"{len(mended)} recordings are of another rate, length or number of "
+            f"channels than their manifest says; the files count ({some(mended)})"
+        )
+    for said in told:
+        logger.warning("%s: %s", name, said)

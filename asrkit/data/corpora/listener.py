@@ -27,8 +27,8 @@ from asrkit.data.audio.inspect import (
     inspect_all,
     inspect_file,
 )
-from asrkit.data.batches.signal import read
-from asrkit.data.batches.unreadable import (
+from asrkit.data.audio.signal import read
+from asrkit.data.audio.unreadable import (
     UnreadableError,
     explain,
     recordings_of,

@@ -4,9 +4,10 @@ Lhotse's cuts may have none or several, may be cut shorter than their text, and 
 hold several channels of which a supervision names one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
 from lhotse import SupervisionSegment
 from lhotse.cut import Cut, MixedCut, MixTrack, MultiCut, PaddingCut
@@ -14,8 +15,11 @@ from lhotse.supervision import AlignmentItem
 from lhotse.utils import fastcopy, to_list
 
 from asrkit.data.audio.inspect import END_TOLERANCE
-from asrkit.data.batches.unreadable import source_of
+from asrkit.data.audio.unreadable import source_of
 from asrkit.data.left_out import LeftOut, UnusableError
+from asrkit.utils.errors import some
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -28,6 +32,59 @@ class Trimmed:
     """Pairs of supervisions, "a with b", that are heard in each other's audio."""
     no_times: list[str] = field(default_factory=list)
     """Supervisions with words outside of them, whose times are not kept."""
+
+    def describe(self) -> list[str]:
+        """Say what was done, and to which cuts."""
+        told = (
+            (
+                "cuts have several supervisions, each of which is an utterance now",
+                self.several,
+            ),
+            (
+                "supervisions overlap, and are heard in each other's audio",
+                self.overlapping,
+            ),
+            (
+                "supervisions have words outside of them; the times of their words are "
+                "not kept",
+                self.no_times,
+            ),
+        )
+        return [f"{len(ids)} {said} ({some(ids)})" for said, ids in told if ids]
+
+
+@dataclass(frozen=True)
+class Utterances:
+    """The utterances of cuts, to be the content of a CutSet."""
+
+    cuts: Iterable[Cut]
+    part: str
+    """What messages call them."""
+
+    def __iter__(self) -> Iterator[Cut]:
+        """Yield the utterances; say at the end what was done to the cuts."""
+        trimmed = Trimmed()
+        left_out = []
+        for cut in self.cuts:
+            for one in utterances_of(cut, trimmed):
+                if isinstance(one, LeftOut):
+                    left_out.append(one)
+                else:
+                    yield one
+        if left_out:
+            first = left_out[0]
+            _warn_once(
+                f"{self.part}: {len(left_out)} cuts are no utterances and are left "
+                f"out; the first, {first.id} ({first.path}): {first.reason}"
+            )
+        for said in trimmed.describe():
+            _warn_once(f"{self.part}: {said}")
+
+
+@cache
+def _warn_once(message: str) -> None:
+    # A part is gone over several times in a run.
+    logger.warning("%s", message)
 
 
 def utterances_of(cut: Cut, trimmed: Trimmed) -> Iterator[Cut | LeftOut]:

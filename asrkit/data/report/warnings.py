@@ -12,6 +12,10 @@ _LOW_COVERAGE = 0.5
 
 _ADVICE = {
     DataProblem.EMPTY_TEXT: "Write their transcripts or drop them from the corpus.",
+    DataProblem.OUTSIDE: (
+        "Were the cuts made shorter and their texts not? scripts/prepare.py leaves out "
+        "such cuts; or cut them anew from their recordings."
+    ),
     DataProblem.NO_PATH: (
         "See whether text and audio belong together; if they do, longer pieces "
         "(a larger tokenizer.vocab_size) need fewer frames."
@@ -43,6 +47,7 @@ def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
         *_shared_speakers(train, all_facts),
         *_shared_sentences(train, all_facts),
         *_problems(all_facts),
+        *_cuts(all_facts),
         *_sampling_rates(all_facts),
         *_coverage(train, vocab_size),
     ]
@@ -139,6 +144,22 @@ def _most_lacking(all_facts: Sequence[PartFacts]) -> str:
     common = lacking.most_common(_MOST_LACKING)
     listed = ", ".join(f"{piece} in {count:,}" for piece, count in common)
     return listed + (", ..." if len(lacking) > _MOST_LACKING else "")
+
+
+def _cuts(all_facts: Sequence[PartFacts]) -> list[str]:
+    """Say which cuts are no utterances, or became several, or have several channels."""
+    warnings = []
+    for facts in all_facts:
+        if rows := facts.no_utterances:
+            warnings.append(
+                f"{facts.part}: {len(rows):,} cuts are no utterances and are left out, "
+                f"such as {rows[0].id}: {rows[0].reason}."
+            )
+        warnings += [
+            f"{facts.part}: {said}"
+            for said in (*facts.trimmed.describe(), *facts.channels.describe())
+        ]
+    return warnings
 
 
 def _sampling_rates(all_facts: Sequence[PartFacts]) -> list[str]:

@@ -9,7 +9,7 @@ import soundfile
 
 from asrkit.data.audio import ffmpeg
 from asrkit.data.audio.files import read_audio
-from asrkit.data.batches.signal import read
+from asrkit.data.audio.signal import read
 from asrkit.data.corpora.scan import Utterance, scan
 from asrkit.utils.errors import InputError
 

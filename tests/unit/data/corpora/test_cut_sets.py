@@ -11,7 +11,7 @@ from lhotse.cut import MixedCut, MultiCut
 from lhotse.supervision import AlignmentItem
 from lhotse.utils import fastcopy
 
-from asrkit.data.batches.signal import read
+from asrkit.data.audio.signal import read
 from asrkit.data.corpora.cut_sets import prepare_cuts
 from asrkit.data.corpora.manifests import load_cuts, write_manifests
 
@@ -67,7 +67,7 @@ def test_several_supervisions_become_a_cut_each(tmp_path, caplog):
     assert [c.supervisions[0].text for c in found] == ["ONE", "TWO"]
     samples = recording.load_audio()[0]
     np.testing.assert_array_equal(read(found[1], RATE), samples[40000:104000])
-    assert "1 cuts with several supervisions" in caplog.text
+    assert "1 cuts have several supervisions" in caplog.text
     assert "1 supervisions overlap" in caplog.text
     assert "s1 with s2" in caplog.text
 
