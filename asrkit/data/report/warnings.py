@@ -1,13 +1,14 @@
 """The warnings of the data report: what is odd about a corpus and what to do."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from asrkit.data.report.checks import LEFT_OUT, DataProblem, Role
 from asrkit.data.report.parts import PartFacts, piece_share
 from asrkit.text.round_trip import Change, describe_change, name_characters
 from asrkit.text.two_ways import Letters
+from asrkit.utils.errors import some
 
 _MOST_EXAMPLES = 3
 _MOST_LISTED = 10
@@ -16,6 +17,10 @@ _Thing = TypeVar("_Thing")
 
 _ADVICE = {
     DataProblem.EMPTY_TEXT: "Write their transcripts or drop them from the corpus.",
+    DataProblem.OUTSIDE: (
+        "Were the cuts made shorter and their texts not? scripts/prepare.py leaves out "
+        "such cuts; or cut them anew from their recordings."
+    ),
     DataProblem.NO_PATH: (
         "See whether text and audio belong together; if they do, longer pieces "
         "(a larger tokenizer.vocab_size) need fewer frames."
@@ -39,12 +44,15 @@ _ADVICE = {
 }
 
 
-def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
+def list_warnings(
+    all_facts: Sequence[PartFacts], vocab_size: int, sampling_rate: int | None
+) -> list[str]:
     """Return what is odd about the corpus, the most telling first.
 
     Args:
         all_facts: What was collected of each part.
         vocab_size: Pieces of the tokenizer, the special ones included.
+        sampling_rate: Hz of the features; None: what is resampled is not told.
     """
     train = [facts for facts in all_facts if facts.role is Role.TRAIN]
     return [
@@ -52,9 +60,11 @@ def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
         *_shared_speakers(train, all_facts),
         *_shared_sentences(train, all_facts),
         *_problems(all_facts),
+        *_cuts(all_facts),
         *_two_ways(all_facts),
         *_homophones(all_facts),
         *_sampling_rates(all_facts),
+        *_upsampled(all_facts, sampling_rate),
         *_coverage(train, vocab_size),
     ]
 
@@ -91,7 +101,7 @@ def _shared_speakers(
         if shared and facts.role is not Role.TRAIN:
             warnings.append(
                 f"{facts.part}: {len(shared)} of {len(facts.speakers)} speakers are "
-                f"also in train ({_some(shared)}): expect a higher word error rate "
+                f"also in train ({some(shared)}): expect a higher word error rate "
                 "for other speakers. Split the corpus by speaker to measure it."
             )
     return warnings
@@ -142,7 +152,7 @@ def _found(facts: PartFacts, problem: DataProblem) -> list[str]:
     elif facts.role is Role.TEST:
         fate = "decoded all the same"
     ids = [utterance.id for utterance in flagged if problem in utterance.problems]
-    return [f"{len(ids):,} of {facts.part} {fate} ({_some(ids)})"] if ids else []
+    return [f"{len(ids):,} of {facts.part} {fate} ({some(ids)})"] if ids else []
 
 
 def _most_lacking(all_facts: Sequence[PartFacts]) -> str:
@@ -195,6 +205,22 @@ def _homophones(all_facts: Sequence[PartFacts]) -> list[str]:
     ]
 
 
+def _cuts(all_facts: Sequence[PartFacts]) -> list[str]:
+    """Say which cuts are no utterances, or became several, or have several channels."""
+    warnings = []
+    for facts in all_facts:
+        if rows := facts.no_utterances:
+            warnings.append(
+                f"{facts.part}: {len(rows):,} cuts are no utterances and are left out, "
+                f"such as {rows[0].id}: {rows[0].reason}."
+            )
+        warnings += [
+            f"{facts.part}: {said}"
+            for said in (*facts.trimmed.describe(), *facts.channels.describe())
+        ]
+    return warnings
+
+
 def _sampling_rates(all_facts: Sequence[PartFacts]) -> list[str]:
     rates: Counter[int] = Counter()
     for facts in all_facts:
@@ -205,6 +231,28 @@ def _sampling_rates(all_facts: Sequence[PartFacts]) -> list[str]:
     return [
         f"Several sampling rates ({listed}). Recordings of a lower rate lack the high "
         "frequencies; see that train has them too if test does."
+    ]
+
+
+def _upsampled(all_facts: Sequence[PartFacts], sampling_rate: int | None) -> list[str]:
+    """Say which audio lacks the frequencies that the features are made for."""
+    if sampling_rate is None:
+        return []
+    found = []
+    for facts in all_facts:
+        low = {r: n for r, n in facts.sampling_rates.items() if r < sampling_rate}
+        if low:
+            rates = " and ".join(f"{rate} Hz" for rate in sorted(low))
+            total = len(facts.durations)
+            found.append(
+                f"{sum(low.values()):,} of {total:,} of {facts.part} ({rates})"
+            )
+    if not found:
+        return []
+    return [
+        f"Upsampled to features.sampling_rate={sampling_rate}: {'; '.join(found)}. "
+        "Their upper frequencies are empty. Where most of the audio is telephone "
+        "speech, features.sampling_rate=8000 gives all bins to what there is."
     ]
 
 
@@ -221,10 +269,3 @@ def _coverage(train: Sequence[PartFacts], vocab_size: int) -> list[str]:
 
 def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    more = len(names) - _MOST_EXAMPLES
-    shown = ", ".join(names[:_MOST_EXAMPLES])
-    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -5,9 +5,12 @@ import math
 import numpy as np
 import pytest
 import soundfile
+from lhotse.supervision import AlignmentItem
 
-from asrkit.data.corpora import scan as data_scan
+from asrkit.data.audio import inspect as audio_inspect
+from asrkit.data.audio.signal import read
 from asrkit.data.corpora.scan import Utterance, scan
+from asrkit.data.corpora.word_times import TimedWord
 from asrkit.data.left_out import LeftOut
 
 RATE = 16000
@@ -39,7 +42,7 @@ def test_statistics_of_a_sine(tmp_path):
 
 @pytest.mark.parametrize("block", [2**20, 60])
 def test_clipped_share(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(data_scan, "_SAMPLES", block)
+    monkeypatch.setattr(audio_inspect, "_SAMPLES", block)
     samples = np.zeros(1000)
     samples[:100] = -1.0
     samples[100:150] = 1.0
@@ -89,13 +92,25 @@ def test_formats_and_rates(tmp_path, suffix, rate):
     assert cut.load_audio().shape == (1, rate)
 
 
-def test_first_of_two_channels(tmp_path):
+def test_without_a_channel_the_mean_of_all_is_heard(tmp_path, caplog):
     stereo = np.stack([np.full(RATE, 0.25), np.full(RATE, 0.75)], axis=1)
     path = write(tmp_path / "a.wav", stereo, subtype="FLOAT")
-    (cut,) = scan([one(path)], name="x")[0]
+    (cut,) = scan([one(path)], name="calls")[0]
+    assert (cut.channel, cut.supervisions[0].channel) == ([0, 1], [0, 1])
+    assert (cut.custom["peak"], cut.custom["rms"]) == (0.5, 0.5)
+    assert cut.custom["silent_channels"] == []
+    np.testing.assert_array_equal(read(cut, RATE), np.full(RATE, 0.5, np.float32))
+    assert "calls: Several channels and none named in 1 of 1 utterances" in caplog.text
+    assert "silent" not in caplog.text
+
+
+def test_the_silent_channel_is_named(tmp_path, caplog):
+    half = np.stack([np.full(RATE, 0.5), np.zeros(RATE)], axis=1)
+    path = write(tmp_path / "a.wav", half, subtype="FLOAT")
+    (cut,) = scan([one(path)], name="calls")[0]
+    assert cut.custom["silent_channels"] == [1]
     assert cut.custom["peak"] == 0.25
-    assert cut.load_audio().shape == (1, RATE)
-    assert cut.load_audio().max() == 0.25
+    assert "channel 1 is silent in 1 (u)" in caplog.text
 
 
 def bad_file(kind, folder):
@@ -132,6 +147,22 @@ def test_bad_recordings_are_left_out(tmp_path, kind, reason):
     assert reason in row.reason
 
 
+def test_what_is_not_damaged_of_a_file_is_kept(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 30 * RATE)
+    path = write(tmp_path / "a.flac", noise)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 3000] = bytes(3000)
+    path.write_bytes(data)
+    rows = [
+        Utterance(id=f"{i:02d}", path=path, text="A", start=2.0 * i, duration=2.0)
+        for i in range(15)
+    ]
+    cuts, left_out = scan(rows, name="x")
+    assert [row.id for row in left_out] == ["07"]
+    assert [cut.id for cut in cuts] == [row.id for row in rows if row.id != "07"]
+
+
 @pytest.mark.parametrize(
     "segment", [{"start": 0.5, "duration": 0.6}, {"start": 1.0}, {"start": 2.0}]
 )
@@ -159,3 +190,28 @@ def test_order_and_count_do_not_depend_on_jobs(tmp_path):
         cuts, left_out = scan(reversed(utterances), name="x", jobs=jobs)
         assert [cut.id for cut in cuts] == [f"{i:03d}" for i in range(50)]
         assert left_out == []
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_the_channel_of_an_utterance_is_read(tmp_path, channel):
+    samples = np.stack([np.full(RATE, 0.25), np.full(RATE, 0.5)], axis=1)
+    path = write(tmp_path / "a.wav", samples)
+    (cut,) = scan([one(path, channel=channel)], name="x")[0]
+    assert (cut.channel, cut.supervisions[0].channel) == (channel, channel)
+    assert cut.custom["peak"] == (0.25, 0.5)[channel]
+    np.testing.assert_array_equal(cut.load_audio()[0], samples[:, channel])
+
+
+def test_a_channel_that_a_recording_lacks_is_left_out(tmp_path):
+    path = write(tmp_path / "a.wav", np.full((RATE, 2), 0.25))
+    cuts, (row,) = scan([one(path, channel=2)], name="x")
+    assert len(cuts) == 0
+    assert row.reason == "has no channel 2; its channels are 0 to 1"
+
+
+def test_times_of_words_count_from_the_recordings_start(tmp_path):
+    # As in lhotse.supervision's example: a segment at 33 s has a phone at 33 s.
+    path = write(tmp_path / "a.wav", np.full(2 * RATE, 0.25))
+    words = [TimedWord("A", 0.1, 0.4)]
+    (cut,) = scan([one(path, start=1.0, words=words)], name="x")[0]
+    assert cut.supervisions[0].alignment == {"word": [AlignmentItem("A", 1.1, 0.3)]}
