@@ -7,13 +7,14 @@ utterance's reference as one text, and of each system's words only those that di
 import html
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from asrkit.decoding.scoring.breakdown import (
     Aspect,
+    Group,
     WordErrors,
     count_pairs,
     group_by,
@@ -43,6 +44,8 @@ class Decoded:
     """Most memory in use."""
     versus: "Decoded | None" = None
     """What a second system made of the same set, to compare with."""
+    subsets: list[tuple[str, list[Group]]] = field(default_factory=list)
+    """Of a set with labelled segments: titles of categories, and their groups."""
 
 
 def write_html_report(
@@ -226,7 +229,7 @@ def _durations(alignments: Sequence[WordAlignment]) -> list[float | None] | None
 
 
 def _reference(alignment: WordAlignment) -> str:
-    return " ".join(_joinable(ref) for ref, _ in alignment.pairs if ref != GAP)
+    return " ".join(map(_joinable, alignment.ref))
 
 
 def _edits(alignment: WordAlignment) -> list[int | str]:

@@ -12,7 +12,7 @@ from asrkit.decoding.scoring.bootstrap import (
     percent_interval,
     sum_by_unit,
 )
-from asrkit.decoding.scoring.score import GAP, Score, WordAlignment
+from asrkit.decoding.scoring.score import Score, WordAlignment
 from asrkit.utils.errors import InputError
 
 SIGNIFICANT = 0.05
@@ -143,13 +143,7 @@ def _check_same(a: Score, b: Score) -> None:
 def _other_references(
     alignments: list[WordAlignment], others: Mapping[str, WordAlignment]
 ) -> list[str]:
-    return [
-        one.id for one in alignments if _reference(one) != _reference(others[one.id])
-    ]
-
-
-def _reference(alignment: WordAlignment) -> list[str]:
-    return [ref for ref, _ in alignment.pairs if ref != GAP]
+    return [one.id for one in alignments if one.ref != others[one.id].ref]
 
 
 def _named(ids: list[str]) -> str:
