@@ -14,7 +14,7 @@ from asrkit.decoding.scoring.reading.readers import (
     with_speakers,
 )
 from asrkit.decoding.scoring.sclite.inputs import Rewriting, read_marked
-from asrkit.decoding.scoring.sclite.marked import score_marked
+from asrkit.decoding.scoring.sclite.marked import mark_hints, score_marked
 from asrkit.decoding.scoring.sclite.subsets import subset_groups
 from asrkit.decoding.scoring.sclite.words import Marks
 from asrkit.decoding.scoring.score import normalized, score
@@ -66,7 +66,9 @@ def _score_file(path: Path, args: argparse.Namespace) -> Decoded:
             hypotheses = with_durations(hypotheses, durations)
         scored = score(normalized(hypotheses, TextStyle(args.normalize)))
         # decode/<method>/recogs-<set>.txt: the folder says which search it was.
-        decoded = Decoded(set_name, path.resolve().parent.name, scored)
+        decoded = Decoded(
+            set_name, path.resolve().parent.name, scored, notes=list(hints(scored))
+        )
     return _with_speed(decoded, path.resolve().parent.parent / "results.json")
 
 
@@ -77,9 +79,11 @@ def _score_as_sclite(
     marked = read_marked(
         path, args.ref, rewriting, format=format, missing_as_empty=args.missing_as_empty
     )
-    scored = score_marked(marked.utterances, Marks(args.D, args.F))
+    marks = Marks(args.D, args.F)
+    scored = score_marked(marked.utterances, marks)
     return Decoded(
         _set_name(path), path.resolve().parent.name, scored,
+        notes=[*marked.notes, *mark_hints(scored, marks), *hints(scored)],
         subsets=list(subset_groups(marked, scored)),
     )  # fmt: skip
 
@@ -106,8 +110,8 @@ def _with_speed(decoded: Decoded, results: Path) -> Decoded:
 def _print_score(one: Decoded, folder: Path | None, args: argparse.Namespace) -> None:
     print(log_line(one.set_name, one.method, one.score, one.rtfx, one.memory_mib))
     print(f"  {summary_line(one.score)}")
-    for hint in hints(one.score):
-        print(f"  hint: {hint}")
+    for note in one.notes:
+        print(f"  {note}")
     for title, groups in one.subsets:
         print("\n".join(["", *group_table(title, groups)]))
     if args.details:

@@ -12,18 +12,18 @@ _WORTH_SAYING = 0.01
 
 
 def hints(score: Score) -> Iterator[str]:
-    """Return which errors vanish when case, punctuation or both are ignored."""
+    """Return how many errors vanish when case, punctuation or both are ignored."""
     words = [(one.ref, one.hyp) for one in score.alignments if one.errors]
-    # Less than the errors where an alignment is not the shortest one, as sclite's.
+    # Less than the errors where alignments are not the shortest ones, as sclite's.
     least = sum(_distance(ref, hyp) for ref, hyp in words)
-    said = 0
+    most = 0
     for name, change in _CHANGES.items():
         left = sum(_distance(change(ref), change(hyp)) for ref, hyp in words)
         vanish = least - left
-        if vanish - said > _WORTH_SAYING * score.errors:
-            is_ = "are" if " and " in name else "is"
-            yield f"{vanish} of {score.errors} errors vanish when {name} {is_} ignored"
-            said = vanish
+        more = vanish - most if change is _without_both else vanish
+        most = max(most, vanish)
+        if more > _WORTH_SAYING * score.errors:
+            yield f"hint: {vanish} of {score.errors} errors vanish when {name} ignored"
 
 
 def _distance(ref: list[str], hyp: list[str]) -> int:
@@ -36,6 +36,10 @@ def _without_case(words: list[str]) -> list[str]:
 
 def _without_punctuation(words: list[str]) -> list[str]:
     return " ".join(words).translate(_PUNCTUATION).split()
+
+
+def _without_both(words: list[str]) -> list[str]:
+    return _without_case(_without_punctuation(words))
 
 
 class _Punctuation(dict[int, str]):
@@ -53,7 +57,7 @@ class _Punctuation(dict[int, str]):
 
 _PUNCTUATION = _Punctuation()
 _CHANGES: dict[str, Callable[[list[str]], list[str]]] = {
-    "case": _without_case,
-    "punctuation": _without_punctuation,
-    "case and punctuation": lambda words: _without_case(_without_punctuation(words)),
+    "case is": _without_case,
+    "punctuation is": _without_punctuation,
+    "case and punctuation are": _without_both,
 }

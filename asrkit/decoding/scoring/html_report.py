@@ -44,6 +44,8 @@ class Decoded:
     """Most memory in use."""
     versus: "Decoded | None" = None
     """What a second system made of the same set, to compare with."""
+    notes: list[str] = field(default_factory=list)
+    """What to know of its score."""
     subsets: list[tuple[str, list[Group]]] = field(default_factory=list)
     """Of a set with labelled segments: titles of categories, and their groups."""
 

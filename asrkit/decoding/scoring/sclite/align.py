@@ -5,6 +5,9 @@ may have more errors than the least there are. Of alignments that cost the same 
 substitutions before insertions before deletions, seen from the end; so do we.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -22,27 +25,39 @@ _NEVER = 1e9
 _FLOAT = np.float32
 
 
+@dataclass(frozen=True)
+class _Prices:
+    """What each step costs."""
+
+    swaps: np.ndarray
+    """(len(ref) - 1, len(hyp) - 1): a hypothesis word for a reference word."""
+    drops: np.ndarray
+    """(len(ref),): a reference word for nothing; arc 0 is free."""
+    adds: np.ndarray
+    """(len(hyp),): a hypothesis word for nothing."""
+
+
 def align(ref: Network, hyp: Network) -> list[Step]:
     """Return the words of the best way through each network, side by side.
 
     Null words are left out. Takes time and memory of len(ref) * len(hyp).
     """
-    swaps = _swap_costs(ref.words, hyp.words)
-    drops = np.array([0.0, *map(_gap_cost, ref.words)], dtype=_FLOAT)
-    adds = np.array([0.0, *map(_gap_cost, hyp.words)], dtype=_FLOAT)
-    costs = _fill(ref, hyp, swaps, drops, adds)
-    steps = _trace(ref, hyp, swaps, drops, adds, costs)
+    prices = _Prices(
+        _swap_prices(ref.words, hyp.words),
+        np.array([0.0, *map(_gap_price, ref.words)], dtype=_FLOAT),
+        np.array([0.0, *map(_gap_price, hyp.words)], dtype=_FLOAT),
+    )
+    steps = _trace(ref, hyp, prices, _fill(ref, hyp, prices))
     return [step for step in steps if any(word and not word.null for word in step)]
 
 
-def _gap_cost(word: Word) -> float:
+def _gap_price(word: Word) -> float:
     if word.null:
         return _NULL
     return _OPTIONAL if word.optional else _GAP
 
 
-def _swap_costs(ref: list[Word], hyp: list[Word]) -> np.ndarray:
-    """Return what each hypothesis word costs for each reference word."""
+def _swap_prices(ref: list[Word], hyp: list[Word]) -> np.ndarray:
     number = {key: place for place, key in enumerate({one.key for one in ref + hyp})}
     ref_keys = np.array([number[one.key] for one in ref], dtype=np.int64)
     hyp_keys = np.array([number[one.key] for one in hyp], dtype=np.int64)
@@ -53,57 +68,57 @@ def _swap_costs(ref: list[Word], hyp: list[Word]) -> np.ndarray:
     for column, other in enumerate(hyp):
         if other.fragment:
             right[:, column] = [same(one, other) for one in ref]
-    costs = np.where(right, 0.0, _SUBSTITUTION).astype(_FLOAT)
-    ref_null = np.array([one.null for one in ref], dtype=bool)
-    hyp_null = np.array([one.null for one in hyp], dtype=bool)
-    costs[ref_null[:, None] & hyp_null] = _NULL_FOR_NULL
-    return costs
+    prices = np.where(right, _FLOAT(0.0), _FLOAT(_SUBSTITUTION))
+    ref_null = [row for row, one in enumerate(ref) if one.null]
+    hyp_null = [column for column, one in enumerate(hyp) if one.null]
+    prices[np.ix_(ref_null, hyp_null)] = _NULL_FOR_NULL
+    return prices
 
 
-def _fill(
-    ref: Network, hyp: Network, swaps: np.ndarray, drops: np.ndarray, adds: np.ndarray
-) -> np.ndarray:
+def _fill(ref: Network, hyp: Network, prices: _Prices) -> np.ndarray:
     """Return the least costs of ways that end with two arcs, (len(ref), len(hyp))."""
     costs = np.full((len(ref), len(hyp)), _NEVER, dtype=_FLOAT)
     costs[0, 0] = 0
     before = hyp.predecessors()
-    rounded = any(word.null for word in ref.words + hyp.words)
-    go_on = _add_one_by_one if rounded else _add_in_runs
+    go_on = _go_on(ref, hyp, prices.adds)
     for arc, row in enumerate(costs):
         if arc > 0:
-            earlier = costs[list(ref.before[arc])].min(axis=0)
-            row[:] = earlier + drops[arc]
-            swapped = earlier[before].min(axis=1) + swaps[arc - 1]
-            np.minimum(row[1:], swapped, out=row[1:])
-        go_on(row, hyp, adds)
+            earlier = reduce(np.minimum, (costs[other] for other in ref.before[arc]))
+            np.add(earlier, prices.drops[arc], out=row)
+            swapped = reduce(np.minimum, (earlier[arcs] for arcs in before))
+            np.minimum(row[1:], swapped + prices.swaps[arc - 1], out=row[1:])
+        go_on(row)
     return costs
 
 
-def _add_in_runs(row: np.ndarray, hyp: Network, adds: np.ndarray) -> None:
-    """Let a row of costs go on by insertions, a run of arcs at a time.
-
-    Exact where all costs are whole numbers.
-    """
+def _go_on(
+    ref: Network, hyp: Network, adds: np.ndarray
+) -> Callable[[np.ndarray], None]:
+    """Return what lets a row of costs go on by insertions."""
     added = np.cumsum(adds)
-    for first, end in hyp.runs:
-        # row[b] = min(row[b], row[b - 1] + adds[b]) for all b of the run.
-        entry = min(row[other] for other in hyp.before[first]) - added[first - 1]
-        part = row[first:end] - added[first:end]
-        part[0] = min(part[0], entry)
-        row[first:end] = np.minimum.accumulate(part) + added[first:end]
 
+    def in_runs(row: np.ndarray) -> None:
+        for first, end in hyp.runs:
+            # row[b] = min(row[b], row[b - 1] + adds[b]) for all b of the run at once.
+            entry = min(row[other] for other in hyp.before[first]) - added[first - 1]
+            part = row[first:end] - added[first:end]
+            part[0] = min(part[0], entry)
+            np.minimum.accumulate(part, out=part)
+            np.add(part, added[first:end], out=row[first:end])
 
-def _add_one_by_one(row: np.ndarray, hyp: Network, adds: np.ndarray) -> None:
-    """Let a row of costs go on by insertions, rounding as sclite does."""
-    for arc in range(1, len(hyp)):
-        entry = min(row[other] for other in hyp.before[arc])
-        row[arc] = min(row[arc], entry + adds[arc])
+    def one_by_one(row: np.ndarray) -> None:
+        for arc in range(1, len(hyp)):
+            entry = min(row[other] for other in hyp.before[arc])
+            row[arc] = min(row[arc], entry + adds[arc])
+
+    # Sums of whole numbers are exact in any order.
+    whole = not any(word.null for word in ref.words + hyp.words)
+    return in_runs if whole else one_by_one
 
 
 def _trace(
-    ref: Network, hyp: Network, swaps: np.ndarray, drops: np.ndarray, adds: np.ndarray,
-    costs: np.ndarray,
-) -> list[Step]:  # fmt: skip
+    ref: Network, hyp: Network, prices: _Prices, costs: np.ndarray
+) -> list[Step]:
     """Return the cheapest way, from its beginning."""
 
     def best(arcs: tuple[int, ...], others: tuple[int, ...]) -> tuple[Any, int, int]:
@@ -120,8 +135,8 @@ def _trace(
         added = best((a,), hyp.before[b])
         dropped = best(ref.before[a], (b,))
         swapped = best(ref.before[a], hyp.before[b])
-        adding, dropping = added[0] + adds[b], dropped[0] + drops[a]
-        swapping = swapped[0] + (swaps[a - 1, b - 1] if a and b else _FLOAT(0))
+        adding, dropping = added[0] + prices.adds[b], dropped[0] + prices.drops[a]
+        swapping = swapped[0] + (prices.swaps[a - 1, b - 1] if a and b else _FLOAT(0))
         if swapping <= min(adding, dropping):
             steps.append((ref.words[a - 1], hyp.words[b - 1]))
             _, a, b = swapped

@@ -86,9 +86,9 @@ def read_marked(
             f"--sclite scores a ctm against an stm, not {path} ({hyp_format.value}) "
             f"against {reference or 'itself'} ({ref_format.value})"
         )
+    names = str(reference or path), str(path)
     refs = _read(reference or path, ref_format, ref, "ref")
     hyps = _read(path, hyp_format, hyp, "hyp")
-    names = str(reference or path), str(path)
     return MarkedSet(list(_pair(refs, hyps, ref, hyp, names, missing_as_empty)), {}, [])
 
 

@@ -1,7 +1,7 @@
 """Utterances whose texts carry sclite's marks, and how a set of them is scored."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from asrkit.decoding.scoring.sclite.align import align
@@ -33,6 +33,8 @@ class MarkedSet:
     """Of subsets, by label."""
     categories: list[str]
     """Titles of the first, second, ... label's place."""
+    notes: list[str] = field(default_factory=list)
+    """What is left out."""
 
 
 def score_marked(utterances: Sequence[Marked], marks: Marks) -> Score:
@@ -43,6 +45,17 @@ def score_marked(utterances: Sequence[Marked], marks: Marks) -> Score:
     """
     aligned = [_align(one, marks) for one in utterances]
     return summarize(aligned, empty=sum(not one.hyp for one in utterances))
+
+
+def mark_hints(score: Score, marks: Marks) -> Iterator[str]:
+    """Return which errors are at words that an option makes right or optional."""
+    wrong = [ref for one in score.alignments for ref, hyp in one.pairs if ref != hyp]
+    optional = sum(ref.startswith("(") and ref.endswith(")") for ref in wrong)
+    if optional and not marks.optional:
+        yield f"hint: {optional} errors at words such as (uh), which may lack with -D"
+    parts = sum(len(ref) > 1 and "-" in (ref[0], ref[-1]) for ref in wrong)
+    if parts and not marks.fragments:
+        yield f"hint: {parts} errors at fragments such as th-, which fit more with -F"
 
 
 def _align(one: Marked, marks: Marks) -> WordAlignment:

@@ -39,13 +39,13 @@ class Network:
         return list(zip(begins, [*begins[1:], len(self)], strict=False))
 
     def predecessors(self) -> np.ndarray:
-        """Return the arcs before arcs 1, 2, ..., as many of each, (len - 1, most).
+        """Return arcs that arcs 1, 2, ... may follow on, (most, len - 1).
 
         Where there are fewer, the first is repeated.
         """
         most = max(1, *map(len, self.before))
         padded = [arcs + arcs[:1] * (most - len(arcs)) for arcs in self.before[1:]]
-        return np.array(padded, dtype=np.int64).reshape(len(self) - 1, most)
+        return np.array(padded, dtype=np.int64).reshape(len(self) - 1, most).T
 
 
 def make_network(text: Text, word: Callable[[str], Word]) -> Network:

@@ -29,6 +29,7 @@ class Preparation:
         """
         if self.glm is not None:
             text = self.glm.apply(text, where)
+            where += ", as the glm has it"
         return parse_text(self.name(text), where)
 
     def word(self, word: str, where: str) -> Text:

@@ -53,14 +53,20 @@ def pair_segments(
         items[hyp.name(part.file), hyp.name(part.channel)] += _items(part, hyp)
     _check(segments, items)
     counts: dict[str, int] = defaultdict(int)
-    utterances = []
+    utterances, ignored = [], []
     for place in sorted(segments):
         here = sorted(segments[place], key=lambda one: one.start)
         shares = _share(here, sorted(items[place], key=lambda item: item.start))
         for one, found in zip(here, shares, strict=True):
-            if not one.ignored:
+            if one.ignored:
+                ignored.append(found)
+            else:
                 utterances.append(_utterance(one, found, ref, counts))
-    return MarkedSet(utterances, stm.titles, stm.categories)
+    notes = []
+    if ignored:
+        words = sum(map(len, ignored))
+        notes.append(f"{len(ignored)} segments are ignored, and {words} words in them")
+    return MarkedSet(utterances, stm.titles, stm.categories, notes)
 
 
 def _utterance(

@@ -31,8 +31,6 @@ class Marks:
     """-D: a word in parentheses that lacks counts as correct."""
     fragments: bool = False
     """-F: `th-` is correct for any word that begins so, `-ing` for one that ends so."""
-    case: bool = False
-    """-s: case counts; otherwise ASCII's letters are read in lower case."""
 
 
 @dataclass(frozen=True)
