@@ -136,7 +136,7 @@ def _versus(one: Decoded, other: Decoded, path: Path, other_path: Path) -> Decod
 
 def _note(args: argparse.Namespace) -> str:
     if args.sclite:
-        return "Scored by sclite's rules."
+        return "Scored as sclite does."
     style = TextStyle(args.normalize)
     return "" if style is TextStyle.NONE else f"Texts normalized: {style.value}."
 

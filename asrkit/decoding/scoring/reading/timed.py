@@ -130,7 +130,10 @@ def read_ctm(path: Path, text: str) -> list[TimedPart]:
         file, channel, start, duration, text = _ctm_fields(line, where)
         mark = text.lower()
         if mark in (_OPEN, _OTHER, _CLOSE) and (mark == _OPEN) != (opened is None):
-            raise InputError(f"{where}: {text} has no {_OPEN.upper()} of its own")
+            raise InputError(
+                f"{where}: {text} is out of place; alternatives are <ALT_BEGIN>, words, "
+                "<ALT>, words, <ALT_END>"
+            )
         if mark == _OPEN:
             opened = TimedPart(file, channel, [[]], where)
         elif opened is not None and mark == _OTHER:
