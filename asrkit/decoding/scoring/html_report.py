@@ -105,6 +105,7 @@ def _set(decoded: Decoded) -> dict[str, Any]:
         scores.append(decoded.versus.score)
         systems.append(_system(decoded.versus))
         comparison = _comparison(*scores)
+        _check_readings(*scores)
         scores = _with_same_facts(*scores)
     alignments = scores[0].alignments
     return {
@@ -119,6 +120,17 @@ def _set(decoded: Decoded) -> dict[str, Any]:
         "durations": _durations(alignments),
         "edits": [[_edits(one) for one in score.alignments] for score in scores],
     }
+
+
+def _check_readings(a: Score, b: Score) -> None:
+    """Refuse systems that do not stand beside one text, whatever both are to fit."""
+    pairs = zip(a.alignments, b.alignments, strict=True)
+    other = sum(one.ref != two.ref for one, two in pairs)
+    if other:
+        raise InputError(
+            f"in {other} utterances the systems fit other alternatives of the "
+            "reference best, which the page cannot show; leave out --html or --compare"
+        )
 
 
 def _system(decoded: Decoded) -> dict[str, Any]:

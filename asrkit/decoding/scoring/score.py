@@ -48,11 +48,18 @@ class WordAlignment:
     speaker: str | None = None
     duration: float | None = None
     """Seconds of audio."""
+    alternatives: str | None = None
+    """The whole reference, if it has alternatives."""
 
     @property
     def errors(self) -> int:
         """Insertions, deletions and substitutions together."""
         return self.ins + self.dels + self.subs
+
+    @property
+    def original(self) -> str | list[str]:
+        """The reference, the same for all systems."""
+        return self.ref if self.alternatives is None else self.alternatives
 
     @property
     def ref(self) -> list[str]:

@@ -131,8 +131,8 @@ def read_ctm(path: Path, text: str) -> list[TimedPart]:
         mark = text.lower()
         if mark in (_OPEN, _OTHER, _CLOSE) and (mark == _OPEN) != (opened is None):
             raise InputError(
-                f"{where}: {text} is out of place; alternatives are <ALT_BEGIN>, words, "
-                "<ALT>, words, <ALT_END>"
+                f"{where}: {text} is out of place; alternatives are <ALT_BEGIN>, "
+                "words, <ALT>, words, <ALT_END>"
             )
         if mark == _OPEN:
             opened = TimedPart(file, channel, [[]], where)

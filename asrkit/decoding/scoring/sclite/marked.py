@@ -73,6 +73,7 @@ def _align(one: Marked, marks: Marks) -> WordAlignment:
         subs=sum(ref != hyp for ref, hyp in pairs) - ins - dels,
         speaker=one.speaker,
         duration=one.duration,
+        alternatives=None if all(isinstance(t, str) for t in one.ref) else str(one.ref),
     )
 
 

@@ -1,10 +1,14 @@
 """Marks in texts, and alignments of the networks that they make."""
 
+from dataclasses import replace
+
 import kaldialign
 import pytest
 
+from asrkit.decoding.scoring.html_report import Decoded, write_html_report
 from asrkit.decoding.scoring.sclite.marked import Marked, mark_hints, score_marked
 from asrkit.decoding.scoring.sclite.words import Marks, fold, parse_text
+from asrkit.decoding.scoring.significance import compare
 from asrkit.utils.errors import InputError
 
 
@@ -91,6 +95,22 @@ def test_what_is_right_by_a_rule_looks_the_same_on_both_sides():
     assert (aligned.ref, aligned.hyp) == (
         ["(uh)", "th-", "y"], ["(uh)", "th-", "y", "z"],
     )  # fmt: skip
+
+
+def test_systems_may_fit_other_alternatives(tmp_path):
+    ref = parse_text("{ a b / c } d", "r")
+    systems = [
+        score_marked([Marked("u", ref, parse_text(hyp, "h"))], Marks())
+        for hyp in ("a b x", "c x")
+    ]
+    assert [one.wer for one in systems] == pytest.approx([100 / 3, 50])
+    assert compare(*systems).difference == pytest.approx(50 - 100 / 3)
+    decoded = [Decoded("s", name, one) for name, one in zip("ab", systems, strict=True)]
+    with pytest.raises(InputError, match="in 1 utterances the systems fit other alter"):
+        write_html_report(tmp_path / "x", [replace(decoded[0], versus=decoded[1])])
+    other = Marked("u", parse_text("{ a b / e } d", "r"), ["c"])
+    with pytest.raises(InputError, match="different references in 1 utterances"):
+        compare(systems[0], score_marked([other], Marks()))
 
 
 def test_hints_to_options():
