@@ -52,10 +52,10 @@ def mark_hints(score: Score, marks: Marks) -> Iterator[str]:
     wrong = [ref for one in score.alignments for ref, hyp in one.pairs if ref != hyp]
     optional = sum(ref.startswith("(") and ref.endswith(")") for ref in wrong)
     if optional and not marks.optional:
-        yield f"hint: {optional} errors at words such as (uh), which may lack with -D"
+        yield f"hint: errors at words such as (uh), which may lack with -D: {optional}"
     parts = sum(len(ref) > 1 and "-" in (ref[0], ref[-1]) for ref in wrong)
     if parts and not marks.fragments:
-        yield f"hint: {parts} errors at fragments such as th-, which fit more with -F"
+        yield f"hint: errors at fragments such as th-, which fit more with -F: {parts}"
 
 
 def _align(one: Marked, marks: Marks) -> WordAlignment:

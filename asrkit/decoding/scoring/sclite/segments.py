@@ -65,7 +65,7 @@ def pair_segments(
     notes = []
     if ignored:
         words = sum(map(len, ignored))
-        notes.append(f"{len(ignored)} segments are ignored, and {words} words in them")
+        notes.append(f"ignored segments: {len(ignored)}, words in them: {words}")
     return MarkedSet(utterances, stm.titles, stm.categories, notes)
 
 

@@ -17,14 +17,14 @@ def subset_groups(marked: MarkedSet, score: Score) -> Iterator[tuple[str, list[G
     for place in range(places):
         members: dict[str, list[WordAlignment]] = {label: [] for label in marked.titles}
         for one in score.alignments:
-            if len(labels[one.id]) > place:
-                members.setdefault(labels[one.id][place], []).append(one)
-        title = marked.categories[place] if place < len(marked.categories) else ""
-        yield (
-            title or "subset",
-            [
-                sum_group(marked.titles.get(label) or label, found)
-                for label, found in members.items()
-                if found
-            ],
-        )
+            label = "".join(labels[one.id][place : place + 1])
+            if label:  # `<o,,male>` is in no subset of the second category
+                members.setdefault(label, []).append(one)
+        groups = [
+            sum_group(marked.titles.get(label) or label, found)
+            for label, found in members.items()
+            if found
+        ]
+        if groups:
+            title = marked.categories[place] if place < len(marked.categories) else ""
+            yield title or "subset", groups

@@ -131,8 +131,8 @@ def test_scored_as_sclite(tmp_path, capsys):
     line, _, *notes = as_sclite(tmp_path, capsys, "--sclite")
     assert "%WER 12.50% [2 / 16, 0 ins, 2 del, 0 sub ]" in line
     assert notes == [
-        "  hint: 1 errors at words such as (uh), which may lack with -D",
-        "  hint: 1 errors at fragments such as th-, which fit more with -F",
+        "  hint: errors at words such as (uh), which may lack with -D: 1",
+        "  hint: errors at fragments such as th-, which fit more with -F: 1",
     ]
     line, *_ = as_sclite(tmp_path, capsys, "--sclite", "-D", "-F")
     assert "%WER 6.25% [1 / 16, 0 ins, 1 del, 0 sub ]" in line

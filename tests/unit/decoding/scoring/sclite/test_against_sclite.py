@@ -96,7 +96,7 @@ def test_the_example_of_the_documentation():
     folder = ROOT / "docs" / "hub5"
     rewriting = Rewriting(glm=folder / "en.glm", split_hyphens=True)
     marked = read_marked(folder / "hyp.ctm", folder / "ref.stm", rewriting)
-    assert marked.notes == ["1 segments are ignored, and 2 words in them"]
+    assert marked.notes == ["ignored segments: 1, words in them: 2"]
     score = score_marked(marked.utterances, Marks(True, True))
     assert (score.words, score.subs, score.dels, score.ins) == (42, 2, 2, 0)
 

@@ -116,13 +116,14 @@ f A s 0 1 <O,SWB> a b
 f A s 1 2 <O,XX> a b
 f A t 2 3 <O,XX>
 f A s 3 4 a
+f A s 4 5 <O,,> a
 """
     read_ = timed(tmp_path, stm, "f A 0 .5 a\nf A 2.2 .2 a\n")
     score = score_marked(read_.utterances, Marks())
     groups = list(subset_groups(read_, score))
     assert [title for title, _ in groups] == ["subset", "subset"]
     [[whole], parts] = [found for _, found in groups]
-    assert (whole.name, whole.words, whole.errors) == ("Overall", 4, 4)
+    assert (whole.name, whole.words, whole.errors) == ("Overall", 5, 5)
     # One without a LABEL line; one whose second speaker has no reference word.
     assert [(one.name, one.words, one.dels, one.ins) for one in parts] == [
         ("Switchboard", 2, 1, 0), ("xx", 2, 2, 1),

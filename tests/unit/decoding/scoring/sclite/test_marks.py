@@ -117,7 +117,7 @@ def test_hints_to_options():
     one = Marked("u", parse_text("(uh) th- a", "r"), parse_text("the a", "h"))
     score = score_marked([one], Marks())
     assert list(mark_hints(score, Marks())) == [
-        "hint: 1 errors at words such as (uh), which may lack with -D",
-        "hint: 1 errors at fragments such as th-, which fit more with -F",
+        "hint: errors at words such as (uh), which may lack with -D: 1",
+        "hint: errors at fragments such as th-, which fit more with -F: 1",
     ]
     assert list(mark_hints(score, Marks(True, True))) == []
