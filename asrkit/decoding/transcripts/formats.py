@@ -37,17 +37,12 @@ def to_json(transcripts: Sequence[Transcript]) -> str:
 def to_ctm(transcripts: Sequence[Transcript]) -> str:
     """Return NIST's lines `FILE CHANNEL START DURATION WORD CONFIDENCE`.
 
-    They are in the order of the files' names, as sclite wants it; a name's blanks
-    become `_`. A comment stands for a recording without words.
+    They are in the order of the files' names, as sclite wants it. A comment stands for
+    a recording without words.
     """
-    files: dict[str, Transcript] = {}
-    for one in transcripts:
-        file = "_".join(one.id.split())
-        while file in files:  # `a b` beside `a_b`
-            file += "_"
-        files[file] = one
     lines = []
-    for file, one in sorted(files.items()):
+    for one in sorted(transcripts, key=lambda one: one.id):
+        file = "_".join(one.id.split())
         lines += [_ctm_line(file, word) for word in one.words]
         if not one.words:
             lines.append(f";; {file}: no words\n")
