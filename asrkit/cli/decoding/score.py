@@ -5,12 +5,21 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from asrkit.decoding.scoring.formats import ScoringFormat
+from asrkit.decoding.scoring.hints import hints
 from asrkit.decoding.scoring.html_report import Decoded, write_html_report
-from asrkit.decoding.scoring.readers import read_decode, with_durations, with_speakers
+from asrkit.decoding.scoring.reading.formats import ScoringFormat
+from asrkit.decoding.scoring.reading.readers import (
+    read_decode,
+    with_durations,
+    with_speakers,
+)
+from asrkit.decoding.scoring.sclite.inputs import Rewriting, read_marked
+from asrkit.decoding.scoring.sclite.marked import mark_hints, score_marked
+from asrkit.decoding.scoring.sclite.subsets import subset_groups
+from asrkit.decoding.scoring.sclite.words import Marks
 from asrkit.decoding.scoring.score import normalized, score
 from asrkit.decoding.scoring.significance import compare, comparison_line
-from asrkit.decoding.scoring.tables import detail_lines, summary_line
+from asrkit.decoding.scoring.tables import detail_lines, group_table, summary_line
 from asrkit.decoding.scoring.wer_files import (
     log_line,
     read_results,
@@ -41,23 +50,42 @@ def main(argv: list[str] | None = None) -> int:
 def _score_file(path: Path, args: argparse.Namespace) -> Decoded:
     """Read and score one file of hypotheses."""
     set_name = _set_name(path)
-    hypotheses = read_decode(
-        path,
-        args.ref,
-        format=None if args.format is None else ScoringFormat(args.format),
-        missing_as_empty=args.missing_as_empty,
-    )
-    # decode.py writes these beside recogs, so that the interval is the same again.
-    speakers = args.utt2spk or _beside(path, f"{set_name}.utt2spk")
-    durations = args.utt2dur or _beside(path, f"{set_name}.utt2dur")
-    if speakers is not None:
-        hypotheses = with_speakers(hypotheses, speakers)
-    if durations is not None:
-        hypotheses = with_durations(hypotheses, durations)
-    scored = score(normalized(hypotheses, TextStyle(args.normalize)))
-    # decode/<method>/recogs-<set>.txt: the folder says which search it was.
-    decoded = Decoded(set_name, path.resolve().parent.name, scored)
+    format = None if args.format is None else ScoringFormat(args.format)
+    if args.sclite:
+        decoded = _score_as_sclite(path, format, args)
+    else:
+        hypotheses = read_decode(
+            path, args.ref, format=format, missing_as_empty=args.missing_as_empty
+        )
+        # decode.py writes these beside recogs, so that the interval is the same again.
+        speakers = args.utt2spk or _beside(path, f"{set_name}.utt2spk")
+        durations = args.utt2dur or _beside(path, f"{set_name}.utt2dur")
+        if speakers is not None:
+            hypotheses = with_speakers(hypotheses, speakers)
+        if durations is not None:
+            hypotheses = with_durations(hypotheses, durations)
+        scored = score(normalized(hypotheses, TextStyle(args.normalize)))
+        # decode/<method>/recogs-<set>.txt: the folder says which search it was.
+        decoded = Decoded(
+            set_name, path.resolve().parent.name, scored, notes=list(hints(scored))
+        )
     return _with_speed(decoded, path.resolve().parent.parent / "results.json")
+
+
+def _score_as_sclite(
+    path: Path, format: ScoringFormat | None, args: argparse.Namespace
+) -> Decoded:
+    rewriting = Rewriting(keep_case=args.s, glm=args.glm, split_hyphens=args.dh)
+    marked = read_marked(
+        path, args.ref, rewriting, format=format, missing_as_empty=args.missing_as_empty
+    )
+    marks = Marks(args.D, args.F)
+    scored = score_marked(marked.utterances, marks)
+    return Decoded(
+        _set_name(path), path.resolve().parent.name, scored,
+        notes=[*marked.notes, *mark_hints(scored, marks), *hints(scored)],
+        subsets=list(subset_groups(marked, scored)),
+    )  # fmt: skip
 
 
 def _set_name(path: Path) -> str:
@@ -82,14 +110,18 @@ def _with_speed(decoded: Decoded, results: Path) -> Decoded:
 def _print_score(one: Decoded, folder: Path | None, args: argparse.Namespace) -> None:
     print(log_line(one.set_name, one.method, one.score, one.rtfx, one.memory_mib))
     print(f"  {summary_line(one.score)}")
+    for note in one.notes:
+        print(f"  {note}")
+    for title, groups in one.subsets:
+        print("\n".join(["", *group_table(title, groups)]))
     if args.details:
         print("\n".join([*detail_lines(one.score), ""]))
     if folder is not None:
         errs = folder / f"errs-{one.set_name}.txt"
-        groups = folder / f"groups-{one.set_name}.tsv"
+        table = folder / f"groups-{one.set_name}.tsv"
         write_errs(errs, one.score)
-        write_groups(groups, one.score)
-        print(f"wrote {errs} and {groups}")
+        write_groups(table, one.score, one.subsets)
+        print(f"wrote {errs} and {table}")
 
 
 def _versus(one: Decoded, other: Decoded, path: Path, other_path: Path) -> Decoded:
@@ -103,6 +135,8 @@ def _versus(one: Decoded, other: Decoded, path: Path, other_path: Path) -> Decod
 
 
 def _note(args: argparse.Namespace) -> str:
+    if args.sclite:
+        return "Scored as sclite does."
     style = TextStyle(args.normalize)
     return "" if style is TextStyle.NONE else f"Texts normalized: {style.value}."
 
@@ -116,6 +150,16 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         parse.error("--ref and --hyp go together")
     if args.hyp is not None:
         args.files = [args.hyp]
+    belonging = [f"-{name}" for name in ("D", "F", "s", "dh") if getattr(args, name)]
+    belonging += [] if args.glm is None else ["--glm"]
+    if belonging and not args.sclite:
+        parse.error(f"{', '.join(belonging)}: for --sclite only")
+    if args.sclite and (args.utt2spk or args.utt2dur or args.normalize != "none"):
+        parse.error(
+            "--sclite has rules of its own: no --normalize, --utt2spk, --utt2dur"
+        )
+    if args.dh and args.glm is None:
+        parse.error("-dh is csrfilt.sh's and goes with --glm")
     if args.compare and len(args.compare) != len(args.files):
         parse.error(
             f"--compare needs a file for each of the {len(args.files)} before it"
@@ -132,11 +176,14 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Score decoded text: WER, CER, the 95 % confidence interval of the "
         "WER and, on request, every error and a comparison of two systems. Lines are "
-        "named [SET-FOLDER]. Reads recogs (asrkit, icefall), trn (sclite), JSONL (also "
-        "NeMo's manifests) and text (Kaldi).",
+        "named [SET-FOLDER]. Reads recogs (asrkit, icefall), trn (sclite, ESPnet), "
+        "text (Kaldi, ESPnet, WeNet), JSONL (also NeMo's manifests), JSON (Whisper, a "
+        "file or a folder of them), stm and ctm (NIST, meeteval), SpeechBrain's "
+        "wer.txt and what WeNet's compute-wer.py prints.",
         epilog="examples: score.py exp/demo/decode/greedy/recogs-test.txt; "
         "score.py greedy/recogs-*.txt --compare beam/recogs-*.txt --html report.html; "
-        "score.py --ref test.ref.trn --hyp test.hyp.trn --out-dir .",
+        "score.py --ref test.ref.trn --hyp test.hyp.trn --out-dir .; "
+        "score.py --sclite -D -F --glm en.glm -dh --ref hub5.stm --hyp hub5.ctm",
     )
     add = parser.add_argument
     add("files", nargs="*", type=Path, help="recogs or JSONL files with ref and hyp")
@@ -164,4 +211,20 @@ def parser() -> argparse.ArgumentParser:
     add("--details", action="store_true", help="print WER by group and frequent errors")
     add("--out-dir", type=Path, help="write errs-SET.txt and groups-SET.tsv here")
     add("--html", type=Path, metavar="FILE", help="write a page of all this here")
+    _add_sclite(parser)
     return parser
+
+
+def _add_sclite(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "as sclite counts",
+        "alternatives { a / b }, the null word @, case ignored, sclite's costs; for "
+        "trn against trn and ctm against stm",
+    )
+    add = group.add_argument
+    add("--sclite", action="store_true", help="score by sclite's rules")
+    add("-D", action="store_true", help="words such as (uh) may lack")
+    add("-F", action="store_true", help="fragments such as th- fit words that go on so")
+    add("-s", action="store_true", help="case counts")
+    add("--glm", type=Path, metavar="FILE", help="rules of spelling, for both sides")
+    add("-dh", action="store_true", help="with --glm: split words at hyphens")

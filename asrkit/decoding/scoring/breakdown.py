@@ -86,7 +86,19 @@ def group_by(score: Score, aspect: Aspect) -> list[Group]:
         groups[_name(one, aspect)].append(one)
     if len(groups[_UNKNOWN]) == score.utterances:
         return []
-    return [_sum(name, members) for name, members in groups.items() if members]
+    return [sum_group(name, members) for name, members in groups.items() if members]
+
+
+def sum_group(name: str, members: Sequence[WordAlignment]) -> Group:
+    """Sum up the counts of a group."""
+    return Group(
+        name=name,
+        utterances=len(members),
+        words=sum(one.words for one in members),
+        ins=sum(one.ins for one in members),
+        dels=sum(one.dels for one in members),
+        subs=sum(one.subs for one in members),
+    )
 
 
 def count_pairs(alignments: Iterable[WordAlignment]) -> Counter[tuple[str, str]]:
@@ -105,17 +117,6 @@ def word_errors(pairs: Counter[tuple[str, str]]) -> WordErrors:
         elif ref != hyp:
             errors.subs[ref, hyp] += count
     return errors
-
-
-def _sum(name: str, members: Sequence[WordAlignment]) -> Group:
-    return Group(
-        name=name,
-        utterances=len(members),
-        words=sum(one.words for one in members),
-        ins=sum(one.ins for one in members),
-        dels=sum(one.dels for one in members),
-        subs=sum(one.subs for one in members),
-    )
 
 
 def _names(aspect: Aspect, alignments: Iterable[WordAlignment]) -> list[str]:

@@ -7,13 +7,14 @@ utterance's reference as one text, and of each system's words only those that di
 import html
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from asrkit.decoding.scoring.breakdown import (
     Aspect,
+    Group,
     WordErrors,
     count_pairs,
     group_by,
@@ -43,6 +44,10 @@ class Decoded:
     """Most memory in use."""
     versus: "Decoded | None" = None
     """What a second system made of the same set, to compare with."""
+    notes: list[str] = field(default_factory=list)
+    """What to know of its score."""
+    subsets: list[tuple[str, list[Group]]] = field(default_factory=list)
+    """Of a set with labelled segments: titles of categories, and their groups."""
 
 
 def write_html_report(
@@ -100,6 +105,7 @@ def _set(decoded: Decoded) -> dict[str, Any]:
         scores.append(decoded.versus.score)
         systems.append(_system(decoded.versus))
         comparison = _comparison(*scores)
+        _check_readings(*scores)
         scores = _with_same_facts(*scores)
     alignments = scores[0].alignments
     return {
@@ -114,6 +120,17 @@ def _set(decoded: Decoded) -> dict[str, Any]:
         "durations": _durations(alignments),
         "edits": [[_edits(one) for one in score.alignments] for score in scores],
     }
+
+
+def _check_readings(a: Score, b: Score) -> None:
+    """Refuse systems that do not stand beside one text, whatever both are to fit."""
+    pairs = zip(a.alignments, b.alignments, strict=True)
+    other = sum(one.ref != two.ref for one, two in pairs)
+    if other:
+        raise InputError(
+            f"in {other} utterances the systems fit other alternatives of the "
+            "reference best, which the page cannot show; leave out --html or --compare"
+        )
 
 
 def _system(decoded: Decoded) -> dict[str, Any]:
@@ -226,7 +243,7 @@ def _durations(alignments: Sequence[WordAlignment]) -> list[float | None] | None
 
 
 def _reference(alignment: WordAlignment) -> str:
-    return " ".join(_joinable(ref) for ref, _ in alignment.pairs if ref != GAP)
+    return " ".join(map(_joinable, alignment.ref))
 
 
 def _edits(alignment: WordAlignment) -> list[int | str]:

@@ -38,7 +38,8 @@ class WordAlignment:
 
     id: str
     pairs: list[tuple[str, str]]
-    """(reference, hypothesis) words; `GAP` where one lacks."""
+    """(reference, hypothesis) words; `GAP` where one lacks. What a rule of scoring
+    counts as correct, such as an optional word, has the same word on both sides."""
     words: int
     """Reference words."""
     ins: int
@@ -47,11 +48,28 @@ class WordAlignment:
     speaker: str | None = None
     duration: float | None = None
     """Seconds of audio."""
+    alternatives: str | None = None
+    """The whole reference, if it has alternatives."""
 
     @property
     def errors(self) -> int:
         """Insertions, deletions and substitutions together."""
         return self.ins + self.dels + self.subs
+
+    @property
+    def original(self) -> str | list[str]:
+        """The reference, the same for all systems."""
+        return self.ref if self.alternatives is None else self.alternatives
+
+    @property
+    def ref(self) -> list[str]:
+        """The reference words; of several readings, those of the one that fits best."""
+        return [ref for ref, _ in self.pairs if ref != GAP]
+
+    @property
+    def hyp(self) -> list[str]:
+        """The hypothesis words."""
+        return [hyp for _, hyp in self.pairs if hyp != GAP]
 
 
 @dataclass(frozen=True)
@@ -86,11 +104,26 @@ def score(hypotheses: Sequence[Hypothesis]) -> Score:
     Raises:
         InputError: There is not one reference word, or an id is there twice.
     """
-    ordered = sorted(hypotheses, key=lambda utterance: utterance.id)
+    return summarize(
+        [_align(one) for one in hypotheses],
+        empty=sum(not one.hyp for one in hypotheses),
+    )
+
+
+def summarize(alignments: Iterable[WordAlignment], *, empty: int) -> Score:
+    """Sum up the errors of aligned utterances.
+
+    Args:
+        alignments: One an utterance, in any order.
+        empty: How many of the hypotheses are empty.
+
+    Raises:
+        InputError: There is not one reference word, or an id is there twice.
+    """
+    ordered = sorted(alignments, key=lambda alignment: alignment.id)
     _check(ordered)
-    alignments = [_align(one) for one in ordered]
     # (N, 4)
-    counts = np.array([(a.ins, a.dels, a.subs, a.words) for a in alignments])
+    counts = np.array([(a.ins, a.dels, a.subs, a.words) for a in ordered])
     ins, dels, subs, words = (int(total) for total in counts.sum(axis=0))
     errors = ins + dels + subs
     pairs = np.stack([counts[:, :3].sum(axis=1), counts[:, 3]], axis=1)
@@ -107,8 +140,8 @@ def score(hypotheses: Sequence[Hypothesis]) -> Score:
         unit=unit,
         cer=_character_error_rate(ordered),
         utterances=len(ordered),
-        empty=sum(not one.hyp for one in ordered),
-        alignments=alignments,
+        empty=empty,
+        alignments=ordered,
     )
 
 
@@ -126,14 +159,14 @@ def _in_style(words: list[str], style: TextStyle) -> list[str]:
     return normalize_text(" ".join(words), style).split()
 
 
-def _check(ordered: Sequence[Hypothesis]) -> None:
+def _check(ordered: Sequence[WordAlignment]) -> None:
     """Refuse a set that has no error rate."""
     for one, following in pairwise(ordered):
         if one.id == following.id:
             raise InputError(
                 f"utterance {one.id} is there twice; each may be scored once"
             )
-    if not any(one.ref for one in ordered):
+    if not any(one.words for one in ordered):
         raise InputError(
             f"no reference words in {len(ordered)} utterances, so there is no WER; "
             "check that the set has transcripts"
@@ -159,10 +192,10 @@ def _align(one: Hypothesis) -> WordAlignment:
     )
 
 
-def _character_error_rate(hypotheses: Iterable[Hypothesis]) -> float:
+def _character_error_rate(alignments: Iterable[WordAlignment]) -> float:
     """Return character errors per reference character, percent."""
     errors = characters = 0
-    for one in hypotheses:
+    for one in alignments:
         ref, hyp = " ".join(one.ref), " ".join(one.hyp)
         characters += len(ref)
         # What both begin or end with costs nothing but time.

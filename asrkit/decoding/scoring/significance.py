@@ -12,7 +12,7 @@ from asrkit.decoding.scoring.bootstrap import (
     percent_interval,
     sum_by_unit,
 )
-from asrkit.decoding.scoring.score import GAP, Score, WordAlignment
+from asrkit.decoding.scoring.score import Score, WordAlignment
 from asrkit.utils.errors import InputError
 
 SIGNIFICANT = 0.05
@@ -57,7 +57,10 @@ def compare(a: Score, b: Score) -> Comparison:
     """
     _check_same(a, b)
     pairs = zip(a.alignments, b.alignments, strict=True)
-    counts = np.array([(one.errors, two.errors, one.words) for one, two in pairs])
+    # Words of both: each counts those of the alternative that fits it best.
+    counts = np.array(
+        [(one.errors, two.errors, one.words, two.words) for one, two in pairs]
+    )
     change = counts[:, 1] - counts[:, 0]
     speakers = [
         one.speaker if one.speaker is not None else two.speaker
@@ -66,8 +69,12 @@ def compare(a: Score, b: Score) -> Comparison:
     sums, unit = sum_by_unit(counts, speakers)
     drawn = draw_sums(sums)
     return Comparison(
-        difference=100.0 * float(change.sum()) / a.words,
-        ci95=percent_interval(drawn[:, 1] - drawn[:, 0], drawn[:, 2], len(sums)),
+        difference=100.0 * (b.errors * a.words / b.words - a.errors) / a.words,
+        ci95=percent_interval(
+            drawn[:, 1] * drawn[:, 2] / np.maximum(drawn[:, 3], 1) - drawn[:, 0],
+            drawn[:, 2],
+            len(sums),
+        ),
         p_value=swap_test(sums[:, 1] - sums[:, 0]),
         unit=unit,
         units=len(sums),
@@ -143,13 +150,7 @@ def _check_same(a: Score, b: Score) -> None:
 def _other_references(
     alignments: list[WordAlignment], others: Mapping[str, WordAlignment]
 ) -> list[str]:
-    return [
-        one.id for one in alignments if _reference(one) != _reference(others[one.id])
-    ]
-
-
-def _reference(alignment: WordAlignment) -> list[str]:
-    return [ref for ref, _ in alignment.pairs if ref != GAP]
+    return [one.id for one in alignments if one.original != others[one.id].original]
 
 
 def _named(ids: list[str]) -> str:

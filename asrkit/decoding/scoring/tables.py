@@ -41,7 +41,7 @@ def detail_lines(score: Score, most: int = 10) -> Iterator[str]:
             title += " (worst)"
         if groups:
             yield ""
-            yield from _group_table(title, groups)
+            yield from group_table(title, groups)
     errors = word_errors(count_pairs(score.alignments))
     subs = [(f"{ref} -> {hyp}", n) for (ref, hyp), n in errors.subs.most_common(most)]
     for title, counts in (
@@ -55,7 +55,8 @@ def detail_lines(score: Score, most: int = 10) -> Iterator[str]:
             yield from (f"{count:7d}  {text}" for text, count in counts)
 
 
-def _group_table(title: str, groups: Sequence[Group]) -> Iterator[str]:
+def group_table(title: str, groups: Sequence[Group]) -> Iterator[str]:
+    """Return the lines of a table with a row a group."""
     width = max(len(title), *(len(group.name) for group in groups))
     yield (
         f"{title:<{width}}  {'WER %':>7}  {'utts':>7}  {'words':>8}  "

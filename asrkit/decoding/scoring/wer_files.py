@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asrkit.decoding.scoring.breakdown import Aspect, group_by
+from asrkit.decoding.scoring.breakdown import Aspect, Group, group_by
 from asrkit.decoding.scoring.error_report import error_report
 from asrkit.decoding.scoring.score import Hypothesis, Score
 from asrkit.utils.errors import InputError
@@ -74,14 +74,23 @@ def write_decode_files(
         _write(folder / f"{set_name}.utt2dur", lines)
 
 
-def write_groups(path: Path, score: Score) -> None:
-    """Write the errors by speaker, duration, speaking rate and length as a table."""
+def write_groups(
+    path: Path, score: Score, subsets: Iterable[tuple[str, list[Group]]] = ()
+) -> None:
+    """Write the errors by speaker, duration, speaking rate and length as a table.
+
+    Args:
+        path: File to write.
+        score: The errors.
+        subsets: Titles and groups of further aspects.
+    """
     lines = ["aspect\tgroup\tutterances\twords\tins\tdel\tsub\tWER"]
-    for aspect in Aspect:
-        for group in group_by(score, aspect):
+    aspects = [(aspect.value, group_by(score, aspect)) for aspect in Aspect]
+    for title, groups in [*aspects, *subsets]:
+        for group in groups:
             numbers = (group.utterances, group.words, group.ins, group.dels, group.subs)
             wer = "" if group.wer is None else f"{group.wer:.2f}"
-            lines.append("\t".join([aspect.value, group.name, *map(str, numbers), wer]))
+            lines.append("\t".join([title, group.name, *map(str, numbers), wer]))
     _write(path, lines)
 
 

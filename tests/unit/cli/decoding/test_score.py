@@ -13,6 +13,7 @@ from asrkit.decoding.scoring.wer_files import (
     write_decode_files,
 )
 from asrkit.utils.errors import InputError
+from tests.meta.test_repository import ROOT
 
 
 @pytest.fixture
@@ -106,9 +107,69 @@ def test_missing_utterances(tmp_path, capsys):
     assert "1 of 2 hypotheses empty" in out
 
 
+def as_sclite(folder, capsys, *options):
+    """Return the lines about the issue's five utterances."""
+    pairs = [
+        ("i (uh) think so", "i think so"),
+        ("we { can not / cannot } go", "we cannot go"),
+        ("she said { hmm / @ } yes", "she said yes"),
+        ("th- the end", "the end"),
+        ("ONE two three", "one TWO three"),
+    ]
+    for side, name in enumerate(("ref.trn", "hyp.trn")):
+        lines = [f"{pair[side]} (s-{number})\n" for number, pair in enumerate(pairs)]
+        (folder / name).write_text("".join(lines))
+    files = ["--ref", str(folder / "ref.trn"), "--hyp", str(folder / "hyp.trn")]
+    assert main([*files, *options]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_scored_as_sclite(tmp_path, capsys):
+    # 12.5 %, 6.3 with -D: sclite 2.10.
+    with pytest.raises(InputError, match="has alternatives"):
+        as_sclite(tmp_path, capsys)
+    line, _, *notes = as_sclite(tmp_path, capsys, "--sclite")
+    assert "%WER 12.50% [2 / 16, 0 ins, 2 del, 0 sub ]" in line
+    assert notes == [
+        "  hint: errors at words such as (uh), which may lack with -D: 1",
+        "  hint: errors at fragments such as th-, which fit more with -F: 1",
+    ]
+    line, *_ = as_sclite(tmp_path, capsys, "--sclite", "-D", "-F")
+    assert "%WER 6.25% [1 / 16, 0 ins, 1 del, 0 sub ]" in line
+    line, _, *notes = as_sclite(tmp_path, capsys, "--sclite", "-D", "-F", "-s")
+    assert "%WER 18.75% [3 / 16, 0 ins, 1 del, 2 sub ]" in line
+    assert notes == ["  hint: 2 of 3 errors vanish when case is ignored"]
+
+
+def test_example_of_the_documentation(tmp_path, capsys):
+    hub5 = ROOT / "docs" / "hub5"
+    argv = ["--sclite", "-D", "-F", "--glm", str(hub5 / "en.glm"), "-dh"]
+    argv += ["--ref", str(hub5 / "ref.stm"), "--hyp", str(hub5 / "hyp.ctm")]
+    assert main([*argv, "--out-dir", str(tmp_path), "--html", str(tmp_path / "x")]) == 0
+    out = capsys.readouterr().out
+    shown = (ROOT / "docs" / "decoding.md").read_text("utf-8")
+    until = out.index("wrote")
+    assert out[:until].strip() in shown
+    assert (
+        "Switchboard\t4\t24\t0\t1\t1\t8.33" in (tmp_path / "groups-hyp.tsv").read_text()
+    )
+    assert "Scored as sclite does." in (tmp_path / "x").read_text("utf-8")
+
+
+def test_systems_scored_as_sclite_are_compared(tmp_path, capsys):
+    as_sclite(tmp_path, capsys, "--sclite")
+    hyp = str(tmp_path / "hyp.trn")
+    argv = ["--ref", str(tmp_path / "ref.trn"), "--hyp", hyp, "--sclite"]
+    assert main([*argv, "--compare", hyp]) == 0
+    assert ": +0.00 % WER absolute" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
+        (["r", "-D", "--glm", "x"], "-D, --glm: for --sclite only"),
+        (["r", "--sclite", "-dh"], "-dh is csrfilt.sh's and goes with --glm"),
+        (["r", "--sclite", "--utt2spk", "x"], "no --normalize, --utt2spk, --utt2dur"),
         ([], "--ref and --hyp"),
         (["--ref", "a"], "--ref and --hyp"),
         (["--hyp", "b"], "--ref and --hyp"),

@@ -4,7 +4,11 @@ import json
 
 import pytest
 
-from asrkit.decoding.scoring.readers import read_decode, with_durations, with_speakers
+from asrkit.decoding.scoring.reading.readers import (
+    read_decode,
+    with_durations,
+    with_speakers,
+)
 from asrkit.decoding.scoring.score import Hypothesis, score
 from asrkit.decoding.scoring.wer_files import (
     log_line,

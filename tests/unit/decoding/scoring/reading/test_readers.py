@@ -4,8 +4,12 @@ import json
 
 import pytest
 
-from asrkit.decoding.scoring.formats import ScoringFormat
-from asrkit.decoding.scoring.readers import read_decode, with_durations, with_speakers
+from asrkit.decoding.scoring.reading.formats import ScoringFormat
+from asrkit.decoding.scoring.reading.readers import (
+    read_decode,
+    with_durations,
+    with_speakers,
+)
 from asrkit.decoding.scoring.score import Hypothesis
 from asrkit.utils.errors import InputError
 

@@ -1,32 +1,18 @@
-"""The lines of decoded sets, as asrkit, icefall, sclite, Kaldi and NeMo write them."""
+"""Lines of decoded sets, as asrkit, icefall, sclite, Kaldi and NeMo write them."""
 
 import ast
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from asrkit.decoding.scoring.reading.formats import RECOGS_LINE, ScoringFormat
+from asrkit.decoding.scoring.reading.text_file import numbered_lines
 from asrkit.utils.errors import InputError
 
-_RECOGS_LINE = re.compile(r"(?P<id>.+):\t(?P<side>ref|hyp)=(?P<words>\[.*\])")
 _TRN_LINE = re.compile(r"(?P<words>.*)\((?P<id>[^()]+)\)\s*")
-
-
-class ScoringFormat(str, Enum):
-    """How a decoded set is written down."""
-
-    RECOGS = "recogs"
-    """`ID:<tab>ref=['A', 'B']` and `ID:<tab>hyp=['A']`, as icefall writes."""
-    TRN = "trn"
-    """`A B (ID)`, as sclite reads."""
-    JSONL = "jsonl"
-    """An object a line: id (or audio_filepath), ref (or text), hyp (or pred_text);
-    speaker and duration if known. A hypothesis on its own may be called text."""
-    TEXT = "text"
-    """`ID A B`, as Kaldi's `text`."""
 
 
 @dataclass(frozen=True)
@@ -42,29 +28,19 @@ class ScoredLine:
     duration: float | None = None
 
 
-def tell_format(path: Path, line: str) -> ScoringFormat:
-    """Tell a file's format by its name or its first line."""
-    if path.suffix == ".trn":
-        return ScoringFormat.TRN
-    if line.lstrip().startswith("{"):
-        return ScoringFormat.JSONL
-    if _RECOGS_LINE.fullmatch(line) or path.name.startswith("recogs"):
-        return ScoringFormat.RECOGS
-    return ScoringFormat.TEXT
-
-
-def parse_line(line: str, format: ScoringFormat, where: str) -> ScoredLine | None:
-    """Return what a line says; None for a comment.
-
-    Args:
-        line: Without its end, not blank.
-        format: How it is written.
-        where: File and line number, for messages.
+def line_rows(
+    path: Path, text: str, format: ScoringFormat
+) -> Iterator[tuple[str, ScoredLine]]:
+    """Return where each line is and what it says, comments left out.
 
     Raises:
-        InputError: The line is malformed.
+        InputError: A line is malformed.
     """
-    return _PARSERS[format](line, where)
+    for number, line in numbered_lines(text):
+        where = f"{path}:{number}"
+        row = _PARSERS[format](line, where)
+        if row is not None:
+            yield where, row
 
 
 def parse_seconds(value: Any, where: str) -> float:
@@ -82,13 +58,15 @@ def parse_seconds(value: Any, where: str) -> float:
     return seconds
 
 
-def _recogs_row(line: str, where: str) -> ScoredLine:
-    match = _RECOGS_LINE.fullmatch(line)
+def _recogs_row(line: str, where: str) -> ScoredLine | None:
+    match = RECOGS_LINE.fullmatch(line)
     if match is None:
         raise InputError(
             f"{where}: expected `ID:<tab>ref=['A', 'B']` "
             f"or `ID:<tab>hyp=[...]`, found {line[:60]!r}"
         )
+    if match["side"].startswith("timestamp"):
+        return None
     try:
         # Scripts that split a transcript at every single space write empty words.
         listed = ast.literal_eval(match["words"])
@@ -103,13 +81,23 @@ def _recogs_row(line: str, where: str) -> ScoredLine:
     return ScoredLine(match["id"], hyp=words)
 
 
-def _trn_row(line: str, where: str) -> ScoredLine | None:
-    if line.startswith(";;"):  # sclite's comments
+def trn_parts(line: str, where: str) -> tuple[str, str] | None:
+    """Return id and transcript of a line of a trn file; None for a comment.
+
+    Raises:
+        InputError: The line is malformed.
+    """
+    if line.startswith(";;"):
         return None
     match = _TRN_LINE.fullmatch(line)
     if match is None:
         raise InputError(f"{where}: expected `WORD WORD (id)`, found {line[:60]!r}")
-    return ScoredLine(match["id"], text=match["words"].split())
+    return match["id"], match["words"]
+
+
+def _trn_row(line: str, where: str) -> ScoredLine | None:
+    parts = trn_parts(line, where)
+    return None if parts is None else ScoredLine(parts[0], text=parts[1].split())
 
 
 def _text_row(line: str, where: str) -> ScoredLine:
@@ -117,24 +105,43 @@ def _text_row(line: str, where: str) -> ScoredLine:
     return ScoredLine(id_, text=words)
 
 
-def _json_row(line: str, where: str) -> ScoredLine:
+def _jsonl_row(line: str, where: str) -> ScoredLine:
+    return json_row(load_json(line, where), where)
+
+
+def load_json(text: str, where: str) -> Any:
+    """Return what JSON says.
+
+    Raises:
+        InputError: It is not JSON, or holds what no file can be written with.
+    """
     try:
-        fields = json.loads(line)
-        json.dumps(fields, ensure_ascii=False).encode()  # "\ud800" is no character
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # "\ud800" is no character
     except ValueError as error:
-        raise InputError(f"{where}: {line[:60]!r} is not JSON ({error})") from error
+        raise InputError(f"{where}: {text[:60]!r} is not JSON ({error})") from error
+    return value
+
+
+def json_row(fields: Any, where: str) -> ScoredLine:
+    """Return what an object of JSON says of an utterance.
+
+    Raises:
+        InputError: It is no object, or lacks its id or texts.
+    """
+    shown = repr(str(fields)[:60])
     if not isinstance(fields, dict):
-        raise InputError(f"{where}: expected a JSON object, found {line[:60]!r}")
+        raise InputError(f"{where}: expected a JSON object, found {shown}")
     id_ = fields.get("id", fields.get("audio_filepath"))
     if id_ is None:
-        raise InputError(f'{where}: expected "id" or "audio_filepath" in {line[:60]!r}')
+        raise InputError(f'{where}: expected "id" or "audio_filepath" in {shown}')
     ref, hyp, pred_text, text = (
         _json_words(fields, name, where) for name in ("ref", "hyp", "pred_text", "text")
     )
     if hyp is None:
         hyp = pred_text
     if ref is hyp is text is None:
-        raise InputError(f'{where}: expected "ref", "hyp" or "text" in {line[:60]!r}')
+        raise InputError(f'{where}: expected "ref", "hyp" or "text" in {shown}')
     speaker, duration = fields.get("speaker"), fields.get("duration")
     return ScoredLine(
         str(id_),
@@ -162,6 +169,6 @@ def _json_words(fields: dict[str, Any], name: str, where: str) -> list[str] | No
 _PARSERS: dict[ScoringFormat, Callable[[str, str], ScoredLine | None]] = {
     ScoringFormat.RECOGS: _recogs_row,
     ScoringFormat.TRN: _trn_row,
-    ScoringFormat.JSONL: _json_row,
+    ScoringFormat.JSONL: _jsonl_row,
     ScoringFormat.TEXT: _text_row,
 }

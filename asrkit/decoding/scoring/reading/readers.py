@@ -1,24 +1,26 @@
 """Reads decoded sets: hypotheses beside their references, speakers and durations."""
 
 import logging
-from collections.abc import Collection
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from asrkit.decoding.scoring.formats import (
-    ScoredLine,
-    ScoringFormat,
-    parse_line,
-    parse_seconds,
-    tell_format,
-)
+from asrkit.decoding.scoring.reading.alignments import speechbrain_rows, wenet_rows
+from asrkit.decoding.scoring.reading.documents import document_rows
+from asrkit.decoding.scoring.reading.formats import ScoringFormat, tell_format
+from asrkit.decoding.scoring.reading.lines import ScoredLine, line_rows, parse_seconds
+from asrkit.decoding.scoring.reading.recordings import ctm_rows, stm_rows
+from asrkit.decoding.scoring.reading.text_file import read_lines, read_text
 from asrkit.decoding.scoring.score import Hypothesis
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 _LISTED = 5
+_MARKED = re.compile(r"\(.+\)|@")
 
 T = TypeVar("T")
 Texts = dict[str, list[str]]
@@ -72,7 +74,7 @@ def read_decode(
     lost = [id_ for id_ in hyps if id_ not in refs]
     if lost:
         raise InputError(
-            f"{names[0]} lacks {_named(lost, hyps)}; each needs its reference"
+            f"{names[0]} lacks {named(lost, hyps)}; each needs its reference"
         )
     hyps = hyps | _missing(refs, hyps, names[1], as_empty=missing_as_empty)
     speakers = original.speaker | decoded.speaker
@@ -107,14 +109,67 @@ def with_durations(hypotheses: list[Hypothesis], path: Path) -> list[Hypothesis]
 
 
 def _read(path: Path, format: ScoringFormat | None) -> _Sides:
-    lines = _lines(path)
-    format = format or tell_format(path, lines[0][1])
     sides = _Sides()
-    for number, line in lines:
-        row = parse_line(line, format, f"{path}:{number}")
-        if row is not None:
-            _add(sides, row, f"{path}:{number}")
+    for where, row in read_rows(path, format):
+        _add(sides, row, where)
     return sides
+
+
+def read_rows(
+    path: Path, format: ScoringFormat | None
+) -> Iterator[tuple[str, ScoredLine]]:
+    """Return where a file, or a folder of Whisper's results, says what.
+
+    Args:
+        path: The file or folder.
+        format: By default the file's name and first lines tell.
+
+    Raises:
+        InputError: It cannot be read, or is malformed.
+    """
+    if path.is_dir():
+        files = sorted(path.glob("*.json"))  # one a recording
+        if not files:
+            raise InputError(f"{path} is a folder without .json files; name a file")
+        for file in files:
+            yield from read_rows(file, format)
+        return
+    text = read_text(path)
+    if not text.strip():
+        raise InputError(f"{path} is empty; check what should have written it")
+    format = format or tell_format(path, text)
+    if format in _FILES:
+        yield from _FILES[format](path, text)
+    else:
+        rows = list(line_rows(path, text, format))
+        if format is ScoringFormat.TRN:
+            _refuse_marks(path, [row for _, row in rows])
+        yield from rows
+
+
+_FILES: dict[ScoringFormat, Callable[[Path, str], Iterator[tuple[str, ScoredLine]]]] = {
+    ScoringFormat.JSON: document_rows,
+    ScoringFormat.SPEECHBRAIN: speechbrain_rows,
+    ScoringFormat.WENET: wenet_rows,
+    ScoringFormat.STM: stm_rows,
+    ScoringFormat.CTM: ctm_rows,
+}
+
+
+def _refuse_marks(path: Path, rows: list[ScoredLine]) -> None:
+    """Say that sclite's marks would be taken for words."""
+    words = Counter(word for row in rows for word in row.text or ())
+    if any(brace in word for word in words for brace in "{}"):
+        raise InputError(
+            f"{path} has alternatives such as {{ a / b }}, which are words here; "
+            "score with --sclite"
+        )
+    marked = sum(n for word, n in words.items() if _MARKED.fullmatch(word))
+    if marked:
+        logger.warning(
+            "%s has %d words such as (uh) or @, which count as they stand; with "
+            "--sclite, and -D, they are marks", path, marked,
+        )  # fmt: skip
 
 
 def _add(sides: _Sides, row: ScoredLine, where: str) -> None:
@@ -142,24 +197,25 @@ def _missing(refs: Texts, hyps: Texts, name: str, *, as_empty: bool) -> Texts:
     lost = [id_ for id_ in refs if id_ not in hyps]
     if lost and not as_empty:
         raise InputError(
-            f"{name} lacks {_named(lost, refs)}; an empty result needs a line too, "
+            f"{name} lacks {named(lost, refs)}; an empty result needs a line too, "
             "or count all that is missing as deleted with --missing-as-empty"
         )
     if lost:
-        logger.warning("%s lacks %s; they count as empty", name, _named(lost, refs))
+        logger.warning("%s lacks %s; they count as empty", name, named(lost, refs))
     return {id_: [] for id_ in lost}
 
 
-def _named(ids: Collection[str], of: Collection[str]) -> str:
+def named(ids: Collection[str], of: Collection[Any], what: str = "utterances") -> str:
+    """Return how many of how many things, and some of their names."""
     listed = ", ".join(list(ids)[:_LISTED])
     more = " and others" if len(ids) > _LISTED else ""
-    return f"{len(ids)} of {len(of)} utterances: {listed}{more}"
+    return f"{len(ids)} of {len(of)} {what}: {listed}{more}"
 
 
 def _read_table(path: Path, hypotheses: list[Hypothesis]) -> dict[str, str]:
     """Read `ID VALUE` lines that have to cover all utterances."""
     table: dict[str, str] = {}
-    for number, line in _lines(path):
+    for number, line in read_lines(path):
         # Other toolkits put a space, and their speakers have none in them.
         parts = line.split("\t") if "\t" in line else line.split()
         if len(parts) != 2:
@@ -170,19 +226,5 @@ def _read_table(path: Path, hypotheses: list[Hypothesis]) -> dict[str, str]:
     lost = [one.id for one in hypotheses if one.id not in table]
     if lost:
         ids = [one.id for one in hypotheses]
-        raise InputError(f"{path} lacks {_named(lost, ids)}; add them")
+        raise InputError(f"{path} lacks {named(lost, ids)}; add them")
     return table
-
-
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """Return the lines that are not blank, with their numbers from 1."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    # Not splitlines(): words may hold characters that it takes for line ends.
-    lines = enumerate(text.split("\n"), start=1)
-    found = [(number, line) for number, line in lines if line.strip()]
-    if not found:
-        raise InputError(f"{path} is empty; check what should have written it")
-    return found
