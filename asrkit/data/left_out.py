@@ -25,6 +25,10 @@ class LeftOut:
     reason: str
 
 
+class UnusableError(Exception):
+    """What cannot become an utterance; the text of the error is the reason."""
+
+
 class LeftOutList:
     """Lists what could not be read, and stops the run when it becomes too much.
 

@@ -1,7 +1,9 @@
 """The one exception for things a user can mend, and what messages share."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+_MOST_EXAMPLES = 3
 
 
 class InputError(ValueError):
@@ -16,3 +18,11 @@ def unknown_key(key: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     meant = f" Did you mean {close[0]!r}?" if close else ""
     return f"no {key!r} here.{meant} There are: {', '.join(sorted(known))}"
+
+
+def some(names: Iterable[str]) -> str:
+    """Name the first few, and say how many more there are."""
+    names = list(names)
+    more = len(names) - _MOST_EXAMPLES
+    shown = ", ".join(names[:_MOST_EXAMPLES])
+    return f"{shown} and {more:,} more" if more > 0 else shown

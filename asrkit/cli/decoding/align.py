@@ -11,9 +11,9 @@ from torch import Tensor
 
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
-from asrkit.data.audio_files import read_audio
+from asrkit.data.audio.files import read_audio
+from asrkit.data.audio.signal import read
 from asrkit.data.batches.cuts import plan_once
-from asrkit.data.batches.signal import read
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.transcript import Transcript

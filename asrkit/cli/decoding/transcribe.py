@@ -11,7 +11,7 @@ from torch import Tensor
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.cli.overrides import apply_overrides
-from asrkit.data.audio_files import cut_pieces, read_audio
+from asrkit.data.audio.files import cut_pieces, read_audio
 from asrkit.data.features.fbank import num_frames
 from asrkit.decoding.search import Hypothesis, NBest
 from asrkit.decoding.transcripts.formats import FORMATS

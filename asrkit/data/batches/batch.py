@@ -10,8 +10,8 @@ from lhotse import CutSet
 from lhotse.cut import Cut
 from torch import Tensor
 
+from asrkit.data.audio.signal import read_signal
 from asrkit.data.batches.nbest import NBestLists
-from asrkit.data.batches.signal import read_signal
 from asrkit.text.tokenizer import Tokenizer
 
 

@@ -8,9 +8,10 @@ import torch
 from lhotse import CutSet, Features, NumpyFilesWriter
 from lhotse.cut import MonoCut
 
+from asrkit.data.audio.flat import flatten
+from asrkit.data.audio.signal import read
 from asrkit.data.batches.batch import lengths, pad
 from asrkit.data.batches.cuts import plan_once
-from asrkit.data.batches.signal import read
 from asrkit.data.corpora.manifests import (
     corpus_name,
     load_cuts,
@@ -78,18 +79,19 @@ def _store_batch(
     feats, lens = features(pad(signals).to(device), lengths(signals).to(device))
     for cut, rows, length in zip(batch, feats.cpu(), lens.tolist(), strict=True):
         key = writer.write(cut.id, rows[:length].numpy())
-        cut.features = Features(
+        flat = flatten(cut)
+        flat.features = Features(
             type="asrkit-fbank",
             num_frames=length,
             num_features=features.num_bins,
             frame_shift=FRAME_SHIFT,
             sampling_rate=features.sampling_rate,
-            start=cut.start,
-            duration=cut.duration,
+            start=flat.start,
+            duration=flat.duration,
             storage_type=writer.name,
             storage_path=str(writer.storage_path),
             storage_key=key,
-            recording_id=cut.recording_id,
-            channels=cut.channel,
+            recording_id=flat.supervisions[0].recording_id,
+            channels=flat.channel,
         )
-        yield cut
+        yield flat

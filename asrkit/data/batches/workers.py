@@ -15,11 +15,11 @@ import torch
 from lhotse.cut import Cut
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from asrkit.data.audio.signal import read_signal
+from asrkit.data.audio.unreadable import UnreadableError, source_of
 from asrkit.data.batches.batch import Batch, make_batch
 from asrkit.data.batches.cuts import PlannedBatch
 from asrkit.data.batches.plan import Position
-from asrkit.data.batches.signal import read_signal
-from asrkit.data.batches.unreadable import UnreadableError, source_of
 from asrkit.data.features.wave_augment import WaveAugment
 from asrkit.data.left_out import LeftOut, LeftOutList
 from asrkit.text.tokenizer import Tokenizer

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
+from asrkit.data.left_out import UnusableError
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
@@ -18,10 +19,6 @@ _LONGEST = 100
 """Characters of an id that a file's name keeps."""
 _PLAIN = re.compile(r"\w[\w.+-]{,150}")
 _WAVE_HEADER = 8  # RIFF and the size of what follows
-
-
-class NoAudioError(Exception):
-    """A recording that cannot be had; the text is the reason."""
 
 
 class AudioStore:
@@ -45,7 +42,7 @@ class AudioStore:
             command: For the shell, run from where the user stands.
 
         Raises:
-            NoAudioError: It fails, or writes nothing.
+            UnusableError: It fails, or writes nothing.
         """
         path = self._path(id, command, ".wav")
         if path.is_file():
@@ -63,7 +60,7 @@ class AudioStore:
             size = os.fstat(output.fileno()).st_size
             if done.returncode != 0 or size == 0:
                 said = done.stderr.decode(errors="replace").strip().splitlines()
-                raise NoAudioError(
+                raise UnusableError(
                     f"the command ended with status {done.returncode} and {size} "
                     f"bytes: {command}{': ' if said else ''}{' '.join(said[-1:])}"
                 )
@@ -81,7 +78,7 @@ class AudioStore:
             offset: Of the recording's first byte.
 
         Raises:
-            NoAudioError: There is no audio file at that place.
+            UnusableError: There is no audio file at that place.
         """
         path = self._path(id, f"{_state(archive)}:{offset}", ".audio")
         if not path.is_file():
@@ -99,7 +96,7 @@ class AudioStore:
             The files by their names in the tar file.
 
         Raises:
-            NoAudioError: It cannot be read.
+            UnusableError: It cannot be read.
         """
         folder = self.folder / f"{tar.stem}-{_digest(_state(tar))}"
         temporary = folder.with_name(f".{folder.name}")
@@ -118,7 +115,7 @@ class AudioStore:
                             with (temporary / name).open("wb") as file:
                                 shutil.copyfileobj(packed.extractfile(member), file)  # type: ignore[arg-type]
         except (tarfile.TarError, EOFError, OSError) as error:
-            raise NoAudioError(f"{tar} cannot be unpacked: {error}") from error
+            raise UnusableError(f"{tar} cannot be unpacked: {error}") from error
         if files and not folder.is_dir():
             temporary.rename(folder)
         return files
@@ -144,7 +141,7 @@ def _state(path: Path) -> str:
     try:
         stat = path.stat()
     except OSError as error:
-        raise NoAudioError(f"no such file: {path}") from error
+        raise UnusableError(f"no such file: {path}") from error
     return f"{path.absolute()} {stat.st_size} {stat.st_mtime_ns}"
 
 
@@ -161,7 +158,9 @@ def _embedded(file: BinaryIO) -> bytes:
     if head == b"AUDIO":
         digits = int.from_bytes(file.read(1), "little")
         return file.read(int.from_bytes(file.read(digits), "little"))
-    raise NoAudioError(f"holds neither WAV nor AUDIO at byte {file.tell() - len(head)}")
+    raise UnusableError(
+        f"holds neither WAV nor AUDIO at byte {file.tell() - len(head)}"
+    )
 
 
 def refuse_command(where: str, command: str) -> InputError:

@@ -11,6 +11,7 @@ from textwrap import shorten
 
 from lhotse import CutSet
 
+from asrkit.data.corpora.supervised import Utterances
 from asrkit.data.left_out import LeftOut, write_left_out
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
@@ -137,7 +138,19 @@ def _first(left_out: Sequence[LeftOut]) -> str:
 
 
 def load_cuts(folder: Path, part: str) -> CutSet:
-    """Open the cuts of a part; they are read from disk as one goes over them.
+    """Open the utterances of a part; they are read from disk as one goes over them.
+
+    Cuts with several supervisions are one utterance for each, and those without any are
+    left out; the log says so.
+
+    Raises:
+        InputError: The part has no manifest.
+    """
+    return CutSet(Utterances(open_manifest(folder, part), part))
+
+
+def open_manifest(folder: Path, part: str) -> CutSet:
+    """Open the cuts of a part as they are, whatever their supervisions.
 
     Raises:
         InputError: The part has no manifest.

@@ -5,8 +5,8 @@ from pathlib import Path
 import soundfile
 from lhotse import CutSet, Recording
 
+from asrkit.data.audio.inspect import describe_recording
 from asrkit.data.corpora.formats.librispeech import SUFFIXES
-from asrkit.data.corpora.scan import describe_recording
 from asrkit.utils.errors import InputError
 
 

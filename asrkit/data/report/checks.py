@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from lhotse import MonoCut
+from lhotse.cut import Cut
 
+from asrkit.data.audio.channels import SILENT_PEAK
+from asrkit.data.corpora.supervised import find_excess
 from asrkit.text.tokenizer import UNK_ID, Tokenizer
 
-SILENT_PEAK = 1e-3
-"""Recordings whose largest magnitude is smaller are silent; 1 is full scale."""
 CLIPPED_SHARE = 1e-3
 """A larger share of samples at full scale makes a recording clipped."""
 
@@ -28,6 +28,7 @@ class DataProblem(str, Enum):
     """What can be wrong with an utterance."""
 
     EMPTY_TEXT = "empty text"
+    OUTSIDE = "text from outside of the audio"
     NO_PATH = "more tokens than frames allow"
     SILENT = "silent audio"
     TOO_SHORT = "too short"
@@ -68,7 +69,7 @@ class Checks:
     max_tokens_per_second: float | None
 
     def find_problems(
-        self, cut: MonoCut, text: str, tokens: Sequence[int], tokenizer: Tokenizer
+        self, cut: Cut, text: str, tokens: Sequence[int], tokenizer: Tokenizer
     ) -> dict[DataProblem, str]:
         """Return what is wrong with an utterance, each with its details."""
         problems = self._duration_problems(cut.duration) | _audio_problems(cut)
@@ -83,6 +84,8 @@ class Checks:
         if UNK_ID in tokens:
             missing = " ".join(tokenizer.missing(text))
             problems[DataProblem.MISSING] = f"the tokenizer lacks: {missing}"
+        if outside := find_excess(cut, cut.supervisions[0]):
+            problems[DataProblem.OUTSIDE] = outside
         frames, needed = self.frames_of(cut.duration), self._frames_needed(tokens)
         if frames < needed:
             problems[DataProblem.NO_PATH] = (
@@ -114,7 +117,7 @@ class Checks:
         return {}
 
 
-def _audio_problems(cut: MonoCut) -> dict[DataProblem, str]:
+def _audio_problems(cut: Cut) -> dict[DataProblem, str]:
     measured = cut.custom or {}
     problems = {}
     if measured.get("peak", 1.0) < SILENT_PEAK:

@@ -2,13 +2,18 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from lhotse import CutSet, MonoCut
+from lhotse.cut import Cut
 
+from asrkit.data.audio.unreadable import source_of
+from asrkit.data.corpora.channels import SeveralChannels
+from asrkit.data.corpora.supervised import Trimmed, utterances_of
+from asrkit.data.left_out import LeftOut
 from asrkit.data.report.checks import LEFT_OUT, Checks, DataProblem, Role
+from asrkit.data.report.ids import Ids
 from asrkit.text.tokenizer import SPECIAL_PIECES, Tokenizer
 from asrkit.utils.errors import InputError
 
@@ -60,6 +65,12 @@ class PartFacts:
     left_out: list[FlaggedUtterance] = field(default_factory=list)
     kept: list[FlaggedUtterance] = field(default_factory=list)
     """Utterances with problems that are used all the same."""
+    no_utterances: list[FlaggedUtterance] = field(default_factory=list)
+    """Cuts that are none: without supervision, for instance."""
+    trimmed: Trimmed = field(default_factory=Trimmed)
+    """What became of cuts with several supervisions."""
+    channels: SeveralChannels = field(default_factory=SeveralChannels)
+    """Utterances that are read as the mean of several channels."""
 
     @property
     def token_rates(self) -> np.ndarray:
@@ -78,7 +89,7 @@ class PartReport:
     speakers: int
     """0 if the manifests name none."""
     left_out: int
-    """Utterances left out."""
+    """Utterances left out, and cuts that are no utterances."""
     clipped: int
     """Utterances with clipped audio; they are kept."""
     tokens: int
@@ -95,29 +106,42 @@ class PartReport:
 
 
 def collect_part(
-    part: str, role: Role, cuts: CutSet, tokenizer: Tokenizer, checks: Checks
+    part: str,
+    role: Role,
+    cuts: Iterable[Cut | LeftOut],
+    tokenizer: Tokenizer,
+    checks: Checks,
+    ids: Ids,
 ) -> PartFacts:
     """Go over the cuts of a part once; no audio is read.
 
+    Args:
+        part: Its name.
+        role: What it is for.
+        cuts: Its cuts; each supervision is an utterance.
+        tokenizer: What the transcripts are encoded with.
+        checks: What an utterance has to fulfil.
+        ids: Takes down the utterances.
+
     Raises:
-        InputError: The part is empty, or a cut has not exactly one supervision.
+        InputError: The part is empty.
     """
     facts = PartFacts(part, role)
     for cut in cuts:
-        _add_cut(facts, cut, tokenizer, checks)
+        listed = isinstance(cut, LeftOut)
+        for one in [cut] if listed else utterances_of(cut, facts.trimmed):
+            if isinstance(one, LeftOut):
+                row = FlaggedUtterance(part, one.id, one.path, one.reason, frozenset())
+                facts.no_utterances.append(row)
+            else:
+                ids.add(one, part)
+                _add_cut(facts, one, tokenizer, checks)
     if not facts.durations:
         raise InputError(f"part {part!r} has no utterances; make its manifest again")
     return facts
 
 
-def _add_cut(
-    facts: PartFacts, cut: MonoCut, tokenizer: Tokenizer, checks: Checks
-) -> None:
-    if len(cut.supervisions) != 1:
-        raise InputError(
-            f"part {facts.part!r}: cut {cut.id!r} has {len(cut.supervisions)} "
-            "supervisions, 1 is needed; lhotse's trim_to_supervisions() splits cuts"
-        )
+def _add_cut(facts: PartFacts, cut: Cut, tokenizer: Tokenizer, checks: Checks) -> None:
     supervision = cut.supervisions[0]
     text = " ".join((supervision.text or "").split())
     tokens = tokenizer.encode(text)
@@ -129,6 +153,7 @@ def _add_cut(
     facts.sampling_rates[cut.sampling_rate] += 1
     if supervision.speaker is not None:
         facts.speakers.add(supervision.speaker)
+    facts.channels.add(cut)
     problems = checks.find_problems(cut, text, tokens, tokenizer)
     if problems:
         _flag(facts, cut, problems)
@@ -136,11 +161,11 @@ def _add_cut(
         facts.lacking.update(tokenizer.missing(text))
 
 
-def _flag(facts: PartFacts, cut: MonoCut, problems: dict[DataProblem, str]) -> None:
+def _flag(facts: PartFacts, cut: Cut, problems: dict[DataProblem, str]) -> None:
     utterance = FlaggedUtterance(
         part=facts.part,
         id=cut.id,
-        source=cut.recording.sources[0].source if cut.has_recording else "",
+        source=source_of(cut),
         reason="; ".join(problems.values()),
         problems=frozenset(problems),
     )
@@ -159,7 +184,7 @@ def summarize(all_facts: Sequence[PartFacts], vocab_size: int) -> list[PartRepor
             utterances=len(facts.durations),
             hours=math.fsum(facts.durations) / 3600,
             speakers=len(facts.speakers),
-            left_out=len(facts.left_out),
+            left_out=len(facts.left_out) + len(facts.no_utterances),
             clipped=sum(
                 DataProblem.CLIPPED in utterance.problems
                 for utterance in [*facts.left_out, *facts.kept]

@@ -1,12 +1,14 @@
 """The data report: what a corpus holds and what is wrong with it, before training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lhotse import CutSet
+from lhotse.cut import Cut
 
+from asrkit.data.left_out import LeftOut
 from asrkit.data.report.checks import Checks, Role
+from asrkit.data.report.ids import Ids
 from asrkit.data.report.parts import (
     FlaggedUtterance,
     PartReport,
@@ -51,7 +53,7 @@ class DataReport:
 
 
 def make_report(
-    cuts_by_part: Mapping[str, CutSet],
+    cuts_by_part: Mapping[str, Iterable[Cut | LeftOut]],
     roles: Mapping[str, str],
     tokenizer: Tokenizer,
     *,
@@ -67,13 +69,15 @@ def make_report(
 
     Of train parts, utterances are left out that are silent, too short or too long,
     that have no text or text the tokenizer lacks, too many tokens a second, or tokens
-    that no path through the frames can cover. Dev parts keep text that the tokenizer
+    that no path through the frames can cover, or whose text is from outside of the
+    audio. Dev parts keep text that the tokenizer
     lacks. Test parts keep everything. What is kept in spite of problems is listed in
     the warnings.
 
     Args:
-        cuts_by_part: The cuts of each part, with one supervision each; `peak` (1 is
-            full scale) and `clipped` (share of samples) in `custom` are used if there.
+        cuts_by_part: The cuts of each part; each supervision is an utterance. `peak` (1
+            is full scale) and `clipped` (share of samples) in `custom` are used if
+            there. `LeftOut` among them is listed.
         roles: The role of each part: train, dev or test.
         tokenizer: What the transcripts are encoded with.
         frames_of: Encoder frames of a recording of so many seconds.
@@ -86,8 +90,8 @@ def make_report(
         max_tokens_per_second: Utterances with more are left out.
 
     Raises:
-        InputError: A part is empty or has no role, a role is unknown, or a cut has not
-            exactly one supervision.
+        InputError: A part is empty or has no role, a role is unknown, or an id stands
+            for several utterances of train and dev, or of a test part.
     """
     checks = Checks(
         frames_of=frames_of,
@@ -98,14 +102,21 @@ def make_report(
         max_duration_of_utterance=max_duration_of_utterance,
         max_tokens_per_second=max_tokens_per_second,
     )
-    all_facts = [
-        collect_part(part, _role(part, roles), cuts, tokenizer, checks)
-        for part, cuts in cuts_by_part.items()
-    ]
+    # What train and dev are given by their ids is in one place; of each test part too.
+    trained, all_facts = Ids(), []
+    for part, cuts in cuts_by_part.items():
+        role = _role(part, roles)
+        ids = Ids() if role is Role.TEST else trained
+        all_facts.append(collect_part(part, role, cuts, tokenizer, checks, ids))
+        ids.check()
     parts = summarize(all_facts, tokenizer.vocab_size)
     return DataReport(
         parts=parts,
-        left_out=[utterance for facts in all_facts for utterance in facts.left_out],
+        left_out=[
+            one
+            for facts in all_facts
+            for one in (*facts.no_utterances, *facts.left_out)
+        ],
         kept=[utterance for facts in all_facts for utterance in facts.kept],
         warnings=list_warnings(all_facts, tokenizer.vocab_size),
     )

@@ -1,17 +1,21 @@
 """The warnings of the data report: what is odd about a corpus and what to do."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from asrkit.data.report.checks import LEFT_OUT, DataProblem, Role
 from asrkit.data.report.parts import PartFacts, piece_share
+from asrkit.utils.errors import some
 
-_MOST_EXAMPLES = 3
 _MOST_LACKING = 10
 _LOW_COVERAGE = 0.5
 
 _ADVICE = {
     DataProblem.EMPTY_TEXT: "Write their transcripts or drop them from the corpus.",
+    DataProblem.OUTSIDE: (
+        "Were the cuts made shorter and their texts not? scripts/prepare.py leaves out "
+        "such cuts; or cut them anew from their recordings."
+    ),
     DataProblem.NO_PATH: (
         "See whether text and audio belong together; if they do, longer pieces "
         "(a larger tokenizer.vocab_size) need fewer frames."
@@ -43,6 +47,7 @@ def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
         *_shared_speakers(train, all_facts),
         *_shared_sentences(train, all_facts),
         *_problems(all_facts),
+        *_cuts(all_facts),
         *_sampling_rates(all_facts),
         *_coverage(train, vocab_size),
     ]
@@ -80,7 +85,7 @@ def _shared_speakers(
         if shared and facts.role is not Role.TRAIN:
             warnings.append(
                 f"{facts.part}: {len(shared)} of {len(facts.speakers)} speakers are "
-                f"also in train ({_some(shared)}): expect a higher word error rate "
+                f"also in train ({some(shared)}): expect a higher word error rate "
                 "for other speakers. Split the corpus by speaker to measure it."
             )
     return warnings
@@ -129,7 +134,7 @@ def _found(facts: PartFacts, problem: DataProblem) -> list[str]:
     elif facts.role is Role.TEST:
         fate = "decoded all the same"
     ids = [utterance.id for utterance in flagged if problem in utterance.problems]
-    return [f"{len(ids):,} of {facts.part} {fate} ({_some(ids)})"] if ids else []
+    return [f"{len(ids):,} of {facts.part} {fate} ({some(ids)})"] if ids else []
 
 
 def _most_lacking(all_facts: Sequence[PartFacts]) -> str:
@@ -139,6 +144,22 @@ def _most_lacking(all_facts: Sequence[PartFacts]) -> str:
     common = lacking.most_common(_MOST_LACKING)
     listed = ", ".join(f"{piece} in {count:,}" for piece, count in common)
     return listed + (", ..." if len(lacking) > _MOST_LACKING else "")
+
+
+def _cuts(all_facts: Sequence[PartFacts]) -> list[str]:
+    """Say which cuts are no utterances, or became several, or have several channels."""
+    warnings = []
+    for facts in all_facts:
+        if rows := facts.no_utterances:
+            warnings.append(
+                f"{facts.part}: {len(rows):,} cuts are no utterances and are left out, "
+                f"such as {rows[0].id}: {rows[0].reason}."
+            )
+        warnings += [
+            f"{facts.part}: {said}"
+            for said in (*facts.trimmed.describe(), *facts.channels.describe())
+        ]
+    return warnings
 
 
 def _sampling_rates(all_facts: Sequence[PartFacts]) -> list[str]:
@@ -167,10 +188,3 @@ def _coverage(train: Sequence[PartFacts], vocab_size: int) -> list[str]:
 
 def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    more = len(names) - _MOST_EXAMPLES
-    shown = ", ".join(names[:_MOST_EXAMPLES])
-    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -20,6 +20,7 @@ from lhotse.audio import AudioSource
 from lhotse.cut import MonoCut
 from lhotse.features.io import FeaturesReader, register_reader
 from lhotse.serialization import deserialize_item
+from lhotse.utils import to_list
 
 from asrkit.data.shards.storage import join, read_file, read_range
 from asrkit.utils.errors import InputError
@@ -129,7 +130,7 @@ class Entry(NamedTuple):
         """Make the cut; its data are read when they are asked for."""
         cut = deserialize_item(json.loads(self.line))
         if cut.has_recording:
-            cut.recording.sources = [StoredAudio.at(self.place, cut.channel)]
+            cut.recording.sources = [StoredAudio.at(self.place, to_list(cut.channel))]
         else:
             cut.features.storage_type = StoredFeaturesReader.name
             cut.features.storage_path = self.place.address
@@ -175,10 +176,10 @@ class StoredAudio(AudioSource):
     size: int = 0
 
     @staticmethod
-    def at(place: TarSlice, channel: int) -> "StoredAudio":
-        """Name the audio at a place."""
+    def at(place: TarSlice, channels: list[int]) -> "StoredAudio":
+        """Name the audio of some channels at a place."""
         address, start, size = place
-        return StoredAudio("shar", [channel], address, start=start, size=size)
+        return StoredAudio("shar", channels, address, start=start, size=size)
 
     def load_audio(
         self,

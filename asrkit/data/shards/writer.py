@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import json
 import logging
 import os
@@ -14,10 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from lhotse import CutSet
-from lhotse.cut import MonoCut
+import soundfile
+from lhotse import CutSet, Recording
+from lhotse.cut import Cut, MonoCut
 from lhotse.shar import SharWriter
+from lhotse.utils import fastcopy
 
+from asrkit.data.audio.flat import flatten
+from asrkit.data.audio.signal import read
 from asrkit.data.progress import track
 from asrkit.data.shards.shard import LIST_FILE, Field, Shard
 from asrkit.utils.errors import InputError
@@ -93,7 +98,7 @@ def index_shards(folder: Path) -> int:
     return len(names)
 
 
-def _digest(cuts: Sequence[MonoCut]) -> str:
+def _digest(cuts: Sequence[Cut]) -> str:
     digest = hashlib.sha256()
     for cut in cuts:
         digest.update(f"{cut.id}\t{cut.duration}\n".encode())
@@ -120,7 +125,7 @@ def _begin(folder: Path, what: dict[str, Any]) -> bool:
     return True
 
 
-def _write_shard(shard: Shard, cuts: Sequence[MonoCut]) -> None:
+def _write_shard(shard: Shard, cuts: Sequence[Cut]) -> None:
     """Write one shard, its index last, unless it is there."""
     folder = Path(shard.folder)
     if Path(shard.index_file).is_file():
@@ -141,10 +146,10 @@ def _write_shard(shard: Shard, cuts: Sequence[MonoCut]) -> None:
     _write_index(shard)
 
 
-def _write_cut(writer: SharWriter, cut: MonoCut, field: Field) -> None:
+def _write_cut(writer: SharWriter, cut: Cut, field: Field) -> None:
     try:
         if field is Field.RECORDING:
-            writer.write(cut.drop_features())
+            writer.write(_heard(cut).drop_features())
         else:
             writer.write(cut.drop_recording())
     except Exception as error:  # lhotse raises what its many readers raise
@@ -152,6 +157,17 @@ def _write_cut(writer: SharWriter, cut: MonoCut, field: Field) -> None:
             f"{cut.id}: its {field.value} cannot be read ({error}); run stage 1 again, "
             "which lists and leaves out what cannot be read"
         ) from error
+
+
+def _heard(cut: Cut) -> MonoCut:
+    """Return what is heard of a cut: of several channels or tracks, one in memory."""
+    if isinstance(cut, MonoCut):
+        return cut
+    samples, rate = read(cut, cut.sampling_rate), cut.sampling_rate
+    stream = io.BytesIO()
+    soundfile.write(stream, samples, rate, format="FLAC", subtype="PCM_16")
+    recording = Recording.from_bytes(stream.getvalue(), recording_id=cut.id)
+    return fastcopy(flatten(cut), recording=recording, duration=recording.duration)
 
 
 def _write_index(shard: Shard) -> None:

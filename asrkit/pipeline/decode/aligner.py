@@ -5,7 +5,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
-from asrkit.data.audio_files import cut_pieces
+from asrkit.data.audio.files import cut_pieces
 from asrkit.data.batches.batch import Batch, lengths, pad
 from asrkit.data.features.fbank import num_frames
 from asrkit.decoding.search import Hypothesis

@@ -10,11 +10,12 @@ from typing import Any
 from lhotse import CutSet
 from lhotse.cut import Cut
 
+from asrkit.data.audio.unreadable import source_of
 from asrkit.data.batches.batch import Batch
 from asrkit.data.batches.cuts import plan_once
 from asrkit.data.batches.loader import make_loader
-from asrkit.data.batches.unreadable import source_of
 from asrkit.data.left_out import LeftOut, LeftOutList, write_left_out
+from asrkit.data.report.ids import check_ids
 from asrkit.decoding.scoring.html_report import Decoded
 from asrkit.decoding.scoring.score import Hypothesis, score
 from asrkit.decoding.scoring.wer_files import (
@@ -132,11 +133,16 @@ def open_batches(
         cuts: Utterances.
         world: The processes that work together, and this one's rank.
         left_out: Takes down what cannot be read or is too long to decode.
+
+    Raises:
+        InputError: An id stands for several of them.
     """
     config = recognizer.config
     left_out = left_out or LeftOutList(max_share=1.0)
+    kept = without_longer(cuts, config.data.max_test_seconds, world, left_out)
+    check_ids(kept, "what is decoded")
     planned = plan_once(
-        without_longer(cuts, config.data.max_test_seconds, world, left_out),
+        kept,
         max_duration=config.decode.max_duration,
         rank=world.rank,
         world_size=world.size,

@@ -3,16 +3,18 @@
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lhotse import CutSet
 from lhotse.cut import Cut
 
+from asrkit.data.audio.unreadable import source_of
 from asrkit.data.batches.mixture import check_weights
-from asrkit.data.corpora.manifests import load_cuts
+from asrkit.data.corpora.manifests import load_cuts, open_manifest
 from asrkit.data.features.fbank import num_frames
+from asrkit.data.left_out import LeftOut
 from asrkit.data.report.report import DataReport, make_report
 from asrkit.data.shards.shard import open_shards
 from asrkit.models.encoder import EncoderConfig
@@ -64,7 +66,30 @@ def train_parts(config: Config) -> list[str]:
 
 def open_part(config: Config, folder: Path, part: str) -> CutSet:
     """Open the cuts of a set of shards, or of a part by its manifest in a folder."""
-    return open_shards(part) if part in config.data.shards else load_cuts(folder, part)
+    if part in config.data.shards:
+        return open_shards(part).filter(is_one)
+    return load_cuts(folder, part)
+
+
+def examine_part(config: Config, folder: Path, part: str) -> Iterable[Cut | LeftOut]:
+    """Open the cuts of a part as they are, to be reported on."""
+    if part not in config.data.shards:
+        return open_manifest(folder, part)
+    return (one if is_one(one) else no_utterance(one) for one in open_shards(part))
+
+
+def is_one(cut: Cut) -> bool:
+    """Say whether a cut of a shard, whose audio stays in one piece, is an utterance."""
+    return len(cut.supervisions) == 1
+
+
+def no_utterance(cut: Cut) -> LeftOut:
+    """Say why a cut of a shard is none."""
+    reason = (
+        f"{len(cut.supervisions)} supervisions in a shard, 1 is needed; "
+        "scripts/shard.py writes shards of utterances"
+    )
+    return LeftOut(cut.id, source_of(cut), reason)
 
 
 def open_parts(config: Config, folder: Path, parts: list[str]) -> CutSet:
@@ -101,7 +126,7 @@ def report_data(
     coarsest = max(encoders, key=lambda encoder: encoder.subsampling)
     rate = config.features.sampling_rate
     return make_report(
-        {part: open_part(config, folder, part) for part in roles},
+        {part: examine_part(config, folder, part) for part in roles},
         roles,
         tokenizer,
         frames_of=lambda seconds: encoder_frames(seconds, rate, coarsest),

@@ -53,22 +53,13 @@ def scanning(read: Callable[[Part], Iterator[Row]]) -> Callable[[Part], Prepared
     """
 
     def prepare(part: Part) -> Prepared:
-        return scan_rows(read(part), name=part.name, jobs=part.jobs)
+        return _scan(read(part), part)
 
     return prepare
 
 
-def scan_rows(rows: Iterator[Row], *, name: str, jobs: int | None) -> Prepared:
-    """Read the audio of what was listed.
-
-    Args:
-        rows: What a list says.
-        name: What the progress line begins with.
-        jobs: Threads; None for one a CPU.
-
-    Returns:
-        The cuts, and what the list and `scan` left out, by id.
-    """
+def _scan(rows: Iterator[Row], part: Part) -> Prepared:
+    """Read the audio of what was listed; what the lists left out comes along."""
     left_out: list[LeftOut] = []
 
     def listed() -> Iterator[Utterance]:
@@ -78,5 +69,7 @@ def scan_rows(rows: Iterator[Row], *, name: str, jobs: int | None) -> Prepared:
             else:
                 yield row
 
-    cuts, refused = scan(listed(), name=name, jobs=jobs)
+    cuts, refused = scan(
+        listed(), name=part.name, jobs=part.jobs, converted=part.store.folder
+    )
     return cuts, sorted(left_out + refused, key=lambda row: (row.id, row.path))

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import soundfile
 
-from asrkit.data.corpora.audio_store import AudioStore, NoAudioError, refuse_command
+from asrkit.data.corpora.audio_store import AudioStore, refuse_command
 from asrkit.data.corpora.formats.format import Format, Part, Row, scanning
 from asrkit.data.corpora.formats.rows import open_text
 from asrkit.data.corpora.formats.table import one_line
 from asrkit.data.corpora.locate import Locator
 from asrkit.data.corpora.scan import Utterance
-from asrkit.data.left_out import LeftOut
+from asrkit.data.left_out import LeftOut, UnusableError
 from asrkit.utils.errors import InputError
 
 _ARCHIVED = re.compile(r"(?P<archive>.+\.ark):(?P<offset>\d+)")
@@ -177,7 +177,7 @@ def _fetch(lists: _Lists, recordings: set[str], part: Part) -> dict[str, Path | 
     def fetch(id: str) -> Path | str:
         try:
             return _file(id, lists.recordings[id], locate, part.store)
-        except NoAudioError as error:
+        except UnusableError as error:
             return str(error)
 
     ordered = sorted(recordings)

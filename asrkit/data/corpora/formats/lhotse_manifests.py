@@ -15,11 +15,13 @@ from lhotse.utils import fastcopy
 
 from asrkit.data.corpora.cut_sets import prepare_cuts
 from asrkit.data.corpora.formats.format import Format, Part, Prepared
-from asrkit.data.corpora.formats.rows import BadRowError, first_row, read_json
+from asrkit.data.corpora.formats.rows import first_row, read_json
 from asrkit.data.corpora.locate import Locator
-from asrkit.data.left_out import LeftOut
+from asrkit.data.left_out import LeftOut, UnusableError
 from asrkit.utils.errors import InputError
 
+_MALFORMED = (KeyError, TypeError, ValueError, AssertionError)
+"""What Lhotse raises for an item that is none."""
 _RECORDINGS, _SUPERVISIONS = "recordings", "supervisions"
 
 
@@ -79,10 +81,10 @@ def _items(path: Path, bad: list[LeftOut]) -> Iterator[Any]:
     """Read the items of a manifest; those that are none are noted."""
     for line, row in read_json(path):
         try:
-            if isinstance(row, BadRowError):
+            if isinstance(row, UnusableError):
                 raise row
             yield deserialize_item(row)
-        except (BadRowError, KeyError, TypeError, ValueError, AssertionError) as error:
+        except (UnusableError, *_MALFORMED) as error:
             id = f"{path.name.split('.')[0]}-{line}"
             reason = f"no item of a Lhotse manifest: {error!r}"
             bad.append(LeftOut(id, f"{path}:{line}", reason))

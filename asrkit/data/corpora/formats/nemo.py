@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from asrkit.data.corpora.audio_store import NoAudioError
 from asrkit.data.corpora.formats.format import Format, Part, Row, scanning
-from asrkit.data.corpora.formats.rows import BadRowError, first_row
+from asrkit.data.corpora.formats.rows import first_row
 from asrkit.data.corpora.formats.table import Values, read_table
+from asrkit.data.left_out import UnusableError
 
 _TAR = re.compile(r"audio[^/]*_(\d+)[^/]*\.tar")
 """As NeMo's own reader tells the id of a shard."""
@@ -47,7 +47,7 @@ class _Tars:
         """Return the file of a row's recording.
 
         Raises:
-            BadRowError: There is none.
+            UnusableError: There is none.
         """
         shard, name = str(row.get("shard")), row["audio"]
         if shard not in self._files:
@@ -57,15 +57,12 @@ class _Tars:
         for known in (name, original, Path(name).stem, Path(original).stem):
             if known in files:
                 return files[known]
-        raise BadRowError(f"{self._tars[shard]} holds no {name}")
+        raise UnusableError(f"{self._tars[shard]} holds no {name}")
 
     def _unpack(self, shard: str) -> dict[str, Path]:
         if shard not in self._tars:
-            raise BadRowError(f"no audio_{shard}.tar beside the manifest or above it")
-        try:
-            files = self._store.unpack(self._tars[shard])
-        except NoAudioError as error:
-            raise BadRowError(str(error)) from error
+            raise UnusableError(f"no audio_{shard}.tar beside the manifest or above it")
+        files = self._store.unpack(self._tars[shard])
         return {Path(name).stem: path for name, path in files.items()} | files
 
 

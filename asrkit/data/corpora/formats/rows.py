@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from asrkit.data.corpora.formats.columns import find_columns, refuse_columns
+from asrkit.data.left_out import UnusableError
 from asrkit.utils.errors import InputError
 
 DELIMITED = (".csv", ".tsv")
@@ -21,11 +22,7 @@ _DELIMITERS = (",", ";", "\t")
 _GZIP = b"\x1f\x8b"
 
 
-class BadRowError(ValueError):
-    """A row that cannot be used; its text is the reason."""
-
-
-Row = Mapping[str, Any] | BadRowError
+Row = Mapping[str, Any] | UnusableError
 """Values by our names of the columns."""
 
 
@@ -68,7 +65,7 @@ def read_rows(path: Path, chosen: Mapping[str, str]) -> Iterator[tuple[int, Row]
         return
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for line, row in read_json(path):
-        if isinstance(row, BadRowError):
+        if isinstance(row, UnusableError):
             yield line, row
             continue
         names = tuple(row)
@@ -78,7 +75,7 @@ def read_rows(path: Path, chosen: Mapping[str, str]) -> Iterator[tuple[int, Row]
         yield line, {ours: row[name] for ours, name in found[names].items()}
 
 
-def read_json(path: Path) -> Iterator[tuple[int, dict[str, Any] | BadRowError]]:
+def read_json(path: Path) -> Iterator[tuple[int, dict[str, Any] | UnusableError]]:
     """Read JSON lines, or a JSON list (the number of an entry stands for the line).
 
     Raises:
@@ -103,7 +100,7 @@ def first_row(path: Path) -> dict[str, Any] | None:
 
 def _read_list(
     path: Path, text: str
-) -> Iterator[tuple[int, dict[str, Any] | BadRowError]]:
+) -> Iterator[tuple[int, dict[str, Any] | UnusableError]]:
     try:
         rows = json.loads(text)
     except json.JSONDecodeError as error:
@@ -112,15 +109,15 @@ def _read_list(
         yield number, _an_object(row)
 
 
-def _parse(text: str) -> dict[str, Any] | BadRowError:
+def _parse(text: str) -> dict[str, Any] | UnusableError:
     try:
         return _an_object(json.loads(text))
     except json.JSONDecodeError as error:
-        return BadRowError(f"not JSON: {error}")
+        return UnusableError(f"not JSON: {error}")
 
 
-def _an_object(row: Any) -> dict[str, Any] | BadRowError:
-    return row if isinstance(row, dict) else BadRowError("not a JSON object")
+def _an_object(row: Any) -> dict[str, Any] | UnusableError:
+    return row if isinstance(row, dict) else UnusableError("not a JSON object")
 
 
 def _read_delimited(path: Path, chosen: Mapping[str, str]) -> Iterator[tuple[int, Row]]:
@@ -145,18 +142,18 @@ def _delimiter(header: str) -> str:
 def _header(line: str, delimiter: str, where: str) -> list[str]:
     try:
         return _split(line, delimiter)
-    except BadRowError as error:
+    except UnusableError as error:
         raise InputError(f"{where}: {error}") from error
 
 
 def _row(text: str, delimiter: str, width: int, places: Mapping[str, int]) -> Row:
     try:
         cells = _split(text, delimiter)
-    except BadRowError as error:
+    except UnusableError as error:
         return error
     if len(cells) > width:
         quotes = "; put text with commas in quotes" if delimiter == "," else ""
-        return BadRowError(f"more columns than the header{quotes}")
+        return UnusableError(f"more columns than the header{quotes}")
     row = {ours: cells[at] for ours, at in places.items() if at < len(cells)}
     if delimiter == ";":  # where ; separates columns, a comma is often the point
         for name in ("start", "end", "duration"):
@@ -174,7 +171,7 @@ def _split(text: str, delimiter: str) -> list[str]:
     try:
         return next(reader, [])
     except csv.Error as error:
-        raise BadRowError(
+        raise UnusableError(
             f'a quote (") opens a column and does not close it in this line ({error}); '
             'write "" for a quote inside quotes'
         ) from error

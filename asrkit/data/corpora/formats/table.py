@@ -15,15 +15,10 @@ from typing import Any
 
 from asrkit.data.corpora.formats.columns import REQUIRED, find_columns
 from asrkit.data.corpora.formats.format import Format, Part, Row, scanning
-from asrkit.data.corpora.formats.rows import (
-    DELIMITED,
-    BadRowError,
-    first_row,
-    read_rows,
-)
+from asrkit.data.corpora.formats.rows import DELIMITED, first_row, read_rows
 from asrkit.data.corpora.locate import Locator
 from asrkit.data.corpora.scan import Utterance
-from asrkit.data.left_out import LeftOut
+from asrkit.data.left_out import LeftOut, UnusableError
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +36,7 @@ def read_table(
 
     Args:
         part: Its path is the table.
-        find: Returns the recording of a row, and raises BadRowError where it cannot;
+        find: Returns the recording of a row, and raises UnusableError where it cannot;
             None: what the row names, as `Locator` finds it.
 
     Raises:
@@ -56,18 +51,18 @@ def _read(part: Part, find: Callable[[Values], Path]) -> Iterator[Row]:
     path = part.path
     for number, (line, row) in enumerate(read_rows(path, part.columns), start=1):
         try:
-            if isinstance(row, BadRowError):
+            if isinstance(row, UnusableError):
                 raise row
             _check(row)
             yield _utterance(number, row, find(row))
-        except BadRowError as error:
+        except UnusableError as error:
             yield LeftOut(f"{path.stem}-{number}", f"{path}:{line}", str(error))
 
 
 def _check(row: Values) -> None:
     lacking = [name for name in REQUIRED if not isinstance(row.get(name), str)]
     if lacking or not row["audio"].strip():
-        raise BadRowError(f"lacks {' and '.join(lacking) or 'audio'}")
+        raise UnusableError(f"lacks {' and '.join(lacking) or 'audio'}")
 
 
 def _utterance(number: int, row: Values, audio: Path) -> Utterance:
@@ -76,7 +71,7 @@ def _utterance(number: int, row: Values, audio: Path) -> Utterance:
     if duration is None and end is not None:
         duration = end - start
     if duration is not None and duration <= 0:
-        raise BadRowError(f"duration is {duration:g}")
+        raise UnusableError(f"duration is {duration:g}")
     speaker = row.get("speaker")
     return Utterance(
         id=str(row.get("id") or f"{Path(row['audio'].strip()).stem}-{number}"),
@@ -103,7 +98,7 @@ def _seconds(row: Values, name: str) -> float | None:
     except (TypeError, ValueError):
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds >= 0):
-        raise BadRowError(f"{name} is {value!r}, not a number of seconds")
+        raise UnusableError(f"{name} is {value!r}, not a number of seconds")
     return seconds
 
 
@@ -116,7 +111,7 @@ def _channel(value: Any) -> int | None:
         return int(text)
     if len(text) == 1 and "A" <= text <= "Z":
         return ord(text) - ord("A")
-    raise BadRowError(f"channel is {value!r}; it is 0, 1, ... or A, B, ...")
+    raise UnusableError(f"channel is {value!r}; it is 0, 1, ... or A, B, ...")
 
 
 def _distinct(rows: Iterable[Row], path: Path) -> Iterator[Row]:

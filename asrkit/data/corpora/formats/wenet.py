@@ -6,13 +6,12 @@ The tar files (WeNet's shards) hold KEY.txt and KEY.wav (or another suffix).
 from collections.abc import Iterator
 from pathlib import Path
 
-from asrkit.data.corpora.audio_store import NoAudioError
 from asrkit.data.corpora.formats.format import Format, Part, Row, scanning
 from asrkit.data.corpora.formats.rows import first_row, open_text
 from asrkit.data.corpora.formats.table import one_line, read_table
 from asrkit.data.corpora.locate import Locator
 from asrkit.data.corpora.scan import Utterance
-from asrkit.data.left_out import LeftOut
+from asrkit.data.left_out import LeftOut, UnusableError
 
 _KEYS = {"key", "wav", "txt"}
 
@@ -39,7 +38,7 @@ def _read(part: Part) -> Iterator[Row]:
         for name in filter(None, map(str.strip, file)):
             try:
                 files = part.store.unpack(locate(name))
-            except NoAudioError as error:
+            except UnusableError as error:
                 yield LeftOut(Path(name).stem, name, str(error))
             else:
                 yield from _pairs(name, files)

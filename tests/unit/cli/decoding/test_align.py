@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from asrkit.cli.decoding.align import main
-from asrkit.data.audio_files import read_audio
+from asrkit.data.audio.files import read_audio
 from asrkit.data.corpora.manifests import write_manifests
 from asrkit.data.corpora.scan import Utterance, scan
 from asrkit.pipeline.decode.aligner import MAX_CELLS, Aligner, By, audio_batch

@@ -8,7 +8,7 @@ import soundfile
 import torch
 from lhotse import CutSet, Recording, SupervisionSegment
 
-from asrkit.data.audio_files import cut_pieces, read_audio
+from asrkit.data.audio.files import cut_pieces, read_audio
 from asrkit.data.batches.batch import collate
 from asrkit.data.batches.cuts import CutList, plan_cuts
 from asrkit.data.batches.loader import make_loader

@@ -13,11 +13,11 @@ import torch
 from lhotse import CutSet
 from lhotse.audio import AudioSource
 
+from asrkit.data.audio.unreadable import UnreadableError
 from asrkit.data.batches.batch import collate
 from asrkit.data.batches.cuts import CutList, plan_cuts, plan_once
 from asrkit.data.batches.loader import make_loader
 from asrkit.data.batches.stored_features import store_features
-from asrkit.data.batches.unreadable import UnreadableError
 from asrkit.data.batches.workers import Reader, read_batches
 from asrkit.data.corpora.manifests import load_cuts, write_manifests
 from asrkit.data.corpora.scan import Utterance, scan

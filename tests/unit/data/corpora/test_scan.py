@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asrkit.data.corpora import scan as data_scan
+from asrkit.data.audio import inspect as audio_inspect
+from asrkit.data.audio.signal import read
 from asrkit.data.corpora.scan import Utterance, scan
 from asrkit.data.left_out import LeftOut
 
@@ -39,7 +40,7 @@ def test_statistics_of_a_sine(tmp_path):
 
 @pytest.mark.parametrize("block", [2**20, 60])
 def test_clipped_share(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(data_scan, "_SAMPLES", block)
+    monkeypatch.setattr(audio_inspect, "_SAMPLES", block)
     samples = np.zeros(1000)
     samples[:100] = -1.0
     samples[100:150] = 1.0
@@ -89,13 +90,25 @@ def test_formats_and_rates(tmp_path, suffix, rate):
     assert cut.load_audio().shape == (1, rate)
 
 
-def test_first_of_two_channels(tmp_path):
+def test_without_a_channel_the_mean_of_all_is_heard(tmp_path, caplog):
     stereo = np.stack([np.full(RATE, 0.25), np.full(RATE, 0.75)], axis=1)
     path = write(tmp_path / "a.wav", stereo, subtype="FLOAT")
-    (cut,) = scan([one(path)], name="x")[0]
+    (cut,) = scan([one(path)], name="calls")[0]
+    assert (cut.channel, cut.supervisions[0].channel) == ([0, 1], [0, 1])
+    assert (cut.custom["peak"], cut.custom["rms"]) == (0.5, 0.5)
+    assert cut.custom["silent_channels"] == []
+    np.testing.assert_array_equal(read(cut, RATE), np.full(RATE, 0.5, np.float32))
+    assert "calls: Several channels and none named in 1 of 1 utterances" in caplog.text
+    assert "silent" not in caplog.text
+
+
+def test_the_silent_channel_is_named(tmp_path, caplog):
+    half = np.stack([np.full(RATE, 0.5), np.zeros(RATE)], axis=1)
+    path = write(tmp_path / "a.wav", half, subtype="FLOAT")
+    (cut,) = scan([one(path)], name="calls")[0]
+    assert cut.custom["silent_channels"] == [1]
     assert cut.custom["peak"] == 0.25
-    assert cut.load_audio().shape == (1, RATE)
-    assert cut.load_audio().max() == 0.25
+    assert "channel 1 is silent in 1 (u)" in caplog.text
 
 
 def bad_file(kind, folder):

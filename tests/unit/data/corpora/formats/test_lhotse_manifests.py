@@ -28,9 +28,10 @@ def recordings(tmp_path):
 @pytest.fixture
 def cuts(recordings):
     supervisions = [said("s1", "r1", 0, 10), said("s2", "r2", 0, 2, "B C")]
-    return CutSet.from_manifests(
+    made = CutSet.from_manifests(
         recordings, SupervisionSet.from_segments(supervisions)
-    ).map(lambda cut: cut.with_id(cut.supervisions[0].id))
+    )
+    return CutSet.from_cuts(cut.with_id(cut.supervisions[0].id) for cut in made)
 
 
 EXPECTED = [("s1", 0.0, 10.0, "A", "ann"), ("s2", 0.0, 2.0, "B C", "ann")]

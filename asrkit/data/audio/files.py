@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asrkit.data.audio.channels import mix_down
+from asrkit.data.audio.sound_file import describe_failure, open_any
+from asrkit.data.left_out import UnusableError
 from asrkit.utils.errors import InputError
 
 _SEARCH_SECONDS = 5.0  # a long piece is cut at the quietest place of its end
@@ -13,7 +16,9 @@ _HOP_SECONDS = 0.02
 
 
 def read_audio(path: Path, sampling_rate: int) -> Tensor:
-    """Read a file that soundfile knows, mix it to mono and resample it.
+    """Read a file that libsndfile or ffmpeg knows, resampled.
+
+    Of several channels their mean is taken (`asrkit.data.audio.channels`).
 
     Returns:
         (S,), float32.
@@ -21,19 +26,20 @@ def read_audio(path: Path, sampling_rate: int) -> Tensor:
     Raises:
         InputError: The file is missing or cannot be decoded, or holds no audio.
     """
-    import soundfile
     from torchaudio.functional import resample
 
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read as audio ({error}); formats that work: "
-            f"{', '.join(sorted(soundfile.available_formats()))}"
-        ) from error
+        with open_any(path) as file:
+            rate = file.samplerate
+            samples = file.read(dtype="float32", always_2d=True)
+    except UnusableError as error:
+        raise InputError(f"{path} cannot be read as audio: {error}") from error
+    except Exception as error:  # a reader may raise anything at a damaged file
+        reason = describe_failure(path, error)
+        raise InputError(f"{path} cannot be read as audio: {reason}") from error
     if not len(samples):
         raise InputError(f"{path} holds no audio")
-    mono = torch.from_numpy(samples.mean(axis=1))
+    mono = torch.from_numpy(mix_down(samples.T))
     return resample(mono, rate, sampling_rate) if rate != sampling_rate else mono
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from lhotse import MonoCut, Recording
+from lhotse import Recording
 from lhotse.cut import Cut, MixedCut
+from lhotse.cut.data import DataCut
 
 from asrkit.data.left_out import LeftOut
 from asrkit.utils.errors import InputError
@@ -42,7 +43,7 @@ def find_fault(cut: Cut, samples: np.ndarray) -> str | None:
     energy = float(np.dot(samples, samples))  # finite only if all samples are
     if not math.isfinite(energy):
         return _NOT_NUMBERS
-    if not isinstance(cut, MonoCut) or "rms" not in (cut.custom or {}):
+    if not isinstance(cut, DataCut) or "rms" not in (cut.custom or {}):
         return None
     before, now = cut.custom["rms"], math.sqrt(energy / max(len(samples), 1))
     if now > _LOUDER * before + _FLOOR or now < _QUIETER * before:
@@ -52,7 +53,7 @@ def find_fault(cut: Cut, samples: np.ndarray) -> str | None:
 
 def is_command(cut: Cut) -> bool:
     """Say whether a cut's audio is what a command prints; Lhotse would run it."""
-    sources = [source for one in _recordings(cut) for source in one.sources]
+    sources = [source for one in recordings_of(cut) for source in one.sources]
     return any(source.type == "command" for source in sources)
 
 
@@ -74,9 +75,9 @@ def explain(cut: Cut, problem: Exception | str) -> LeftOut:
         cut: What could not be read.
         problem: The error of reading it, or what is wrong.
     """
-    if isinstance(problem, str) and isinstance(cut, MonoCut):
+    if isinstance(problem, str) and isinstance(cut, DataCut):
         return LeftOut(cut.id, source_of(cut), problem)
-    for recording in _recordings(cut):
+    for recording in recordings_of(cut):
         reason = _diagnose(recording)
         if reason is not None:
             return LeftOut(cut.id, _path(recording), reason)
@@ -86,9 +87,9 @@ def explain(cut: Cut, problem: Exception | str) -> LeftOut:
 
 def source_of(cut: Cut, *, stored_features: bool = False) -> str:
     """Return the file that a cut's audio, or its stored features, are read from."""
-    if stored_features and isinstance(cut, MonoCut) and cut.features is not None:
+    if stored_features and isinstance(cut, DataCut) and cut.features is not None:
         return str(Path(cut.features.storage_path) / cut.features.storage_key)
-    recordings = _recordings(cut)
+    recordings = recordings_of(cut)
     return _path(recordings[0]) if recordings else "no file"
 
 
@@ -100,10 +101,10 @@ def _summary(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"[:_LONGEST_REASON]
 
 
-def _recordings(cut: Cut) -> list[Recording]:
+def recordings_of(cut: Cut) -> list[Recording]:
     """Return the recordings of a cut: its own, then those mixed into it."""
     cuts = [track.cut for track in cut.tracks] if isinstance(cut, MixedCut) else [cut]
-    return [one.recording for one in cuts if isinstance(one, MonoCut) and one.recording]
+    return [one.recording for one in cuts if isinstance(one, DataCut) and one.recording]
 
 
 def _path(recording: Recording) -> str:
