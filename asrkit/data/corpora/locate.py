@@ -1,5 +1,6 @@
 """Files that a list names without saying relative to which folder."""
 
+import os
 from pathlib import Path
 
 
@@ -15,14 +16,16 @@ class Locator:
     """
 
     def __init__(self, start: Path) -> None:
-        self.start = start.resolve()
-        self.base: Path | None = None
+        start = start.resolve()
+        # Strings: for 100,000 names that are nowhere, paths would take a minute.
+        self._places = [*map(str, (start, *start.parents)), str(Path.cwd())]
+        self._base: str | None = None
 
     def __call__(self, name: str) -> Path:
         """Return the absolute path; of a file that is nowhere, one beside the list."""
         if name.startswith("/"):
             return Path(name)
-        if self.base is None:
-            places = (self.start, *self.start.parents, Path.cwd())
-            self.base = next((p for p in places if (p / name).exists()), None)
-        return (self.base or self.start) / name
+        if self._base is None:
+            found = (p for p in self._places if os.path.exists(f"{p}/{name}"))
+            self._base = next(found, None)
+        return Path(self._base or self._places[0], name)

@@ -22,6 +22,7 @@ from asrkit.data.corpora.formats.table import one_line
 from asrkit.data.corpora.locate import Locator
 from asrkit.data.corpora.scan import Utterance
 from asrkit.data.left_out import LeftOut, UnusableError
+from asrkit.data.progress import track
 from asrkit.utils.errors import InputError
 
 _ARCHIVED = re.compile(r"(?P<archive>.+\.ark):(?P<offset>\d+)")
@@ -173,24 +174,35 @@ def _unused(lists: _Lists, listed: Sequence[_Segment | LeftOut]) -> Iterator[Lef
 def _fetch(lists: _Lists, recordings: set[str], part: Part) -> dict[str, Path | str]:
     """Find the file of each recording, or the reason why there is none."""
     locate = Locator(lists.folder)
+    paths: dict[str, Path | str] = {}
+    others: list[str] = []
+    for id in sorted(recordings):
+        where = lists.recordings[id]
+        if where.endswith("|") or _ARCHIVED.fullmatch(where):
+            others.append(id)
+        else:
+            paths[id] = locate(where)
 
-    def fetch(id: str) -> Path | str:
+    def make(id: str) -> Path | str:
         try:
-            return _file(id, lists.recordings[id], locate, part.store)
+            return _make_file(id, lists.recordings[id], locate, part.store)
         except UnusableError as error:
             return str(error)
 
-    ordered = sorted(recordings)
-    with ThreadPoolExecutor(part.jobs or os.cpu_count() or 1) as pool:
-        return dict(zip(ordered, pool.map(fetch, ordered), strict=True))
+    with (
+        track(f"{part.name}: audio", len(others)) as advance,
+        ThreadPoolExecutor(part.jobs or os.cpu_count() or 1) as pool,
+    ):
+        for id, path in zip(others, pool.map(make, others), strict=True):
+            paths[id] = path
+            advance(1)
+    return paths
 
 
-def _file(id: str, where: str, locate: Locator, store: AudioStore) -> Path:
-    if where.endswith("|"):
-        return store.from_command(id, where.removesuffix("|").strip())
+def _make_file(id: str, where: str, locate: Locator, store: AudioStore) -> Path:
     if match := _ARCHIVED.fullmatch(where):
         return store.from_archive(id, locate(match["archive"]), int(match["offset"]))
-    return locate(where)
+    return store.from_command(id, where.removesuffix("|").strip())
 
 
 def _those_there(
