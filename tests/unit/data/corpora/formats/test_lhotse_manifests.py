@@ -28,9 +28,7 @@ def recordings(tmp_path):
 @pytest.fixture
 def cuts(recordings):
     supervisions = [said("s1", "r1", 0, 10), said("s2", "r2", 0, 2, "B C")]
-    made = CutSet.from_manifests(
-        recordings, SupervisionSet.from_segments(supervisions)
-    )
+    made = CutSet.from_manifests(recordings, SupervisionSet.from_segments(supervisions))
     return CutSet.from_cuts(cut.with_id(cut.supervisions[0].id) for cut in made)
 
 
