@@ -61,6 +61,7 @@ PARTS = (
     Part("cuda", repair="install an NVIDIA driver for the CUDA version named above"),
     Part("mps"),
     Part("triton", install="pip install triton (for Linux only)"),
+    Part("ffmpeg", install="apt install ffmpeg, brew install ffmpeg, ..."),
     Part("espeak_ng", install="pip install -e '.[demo]'"),
     Part("matplotlib", install="pip install -e '.[plot]'"),
     Part(

@@ -7,8 +7,11 @@ import io
 import math
 import os
 import shutil
+import subprocess
+import tempfile
 import warnings
 from importlib.metadata import version
+from pathlib import Path
 
 
 def torch() -> str:
@@ -71,6 +74,25 @@ def soundfile() -> str:
     reads = ", ".join(name for name in formats if name not in lacking)
     without = f", not {', '.join(lacking)}" if lacking else ""
     return f"{version('soundfile')}, reads {reads}{without}"
+
+
+def ffmpeg() -> str:
+    """Decode a tone into a FLAC file."""
+    import numpy as np
+    import soundfile
+
+    from asrkit.data.audio.ffmpeg import convert
+
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise ModuleNotFoundError("no ffmpeg: m4a, webm, aac, amr and video go unread")
+    with tempfile.TemporaryDirectory() as folder:
+        tone, flac = Path(folder) / "tone.wav", Path(folder) / "tone.flac"
+        soundfile.write(tone, np.sin(np.arange(16000) / 10) / 2, 16000)
+        convert(tone, flac)
+        _expect(soundfile.info(flac).frames == 16000, "the tone came back short")
+    said = subprocess.run([program, "-version"], capture_output=True, text=True).stdout
+    return said.split()[2]  # ffmpeg version N-N
 
 
 def sentencepiece() -> str:

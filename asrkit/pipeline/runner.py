@@ -17,6 +17,7 @@ from asrkit.pipeline.stages.preparation import (
     select_cuts,
     train_parts,
 )
+from asrkit.pipeline.stages.sampling_rate import decide_sampling_rate
 from asrkit.pipeline.stages.stage_run import Corpus, StageRun
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
@@ -38,6 +39,7 @@ def run_pipeline(config: Config, world: World) -> None:
     Raises:
         InputError: Something in configuration or data is wrong.
     """
+    config = decide_sampling_rate(config)
     exp_dir, pipeline = Path(config.exp_dir), config.pipeline
     views = {name: for_stage(config, name) for name in pipeline.order}
     plain = {

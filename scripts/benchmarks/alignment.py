@@ -61,15 +61,19 @@ def main() -> int:
 
 def _true_times(cuts: CutSet, name: str) -> dict[str, list[AlignmentItem]]:
     """Return when the words of each utterance are spoken, as far as it is known."""
-    supervisions = [cut.supervisions[0] for cut in cuts]
-    known = {s.id: s.alignment["word"] for s in supervisions if s.alignment}
+    known = {
+        # Lhotse's count from the start of the recording.
+        cut.id: [item.with_offset(-cut.start) for item in found["word"]]
+        for cut in cuts
+        if (found := cut.supervisions[0].alignment)
+    }
     if not known:
         raise InputError(
             f"the set {name} has no true word times: its manifest has no alignments. "
             "The demo corpus has them (recipes/librispeech/prepare.py), and any folder "
             "in LibriSpeech layout with SPEAKER-CHAPTER.words.ctm files"
         )
-    print(f"{name}: true word times of {len(known)} utterances of {len(supervisions)}")
+    print(f"{name}: true word times of {len(known)} utterances of {len(cuts)}")
     return known
 
 

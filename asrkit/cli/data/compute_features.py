@@ -8,6 +8,7 @@ from asrkit.cli.logs import start_logging
 from asrkit.data.batches.stored_features import store_features
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.stages.preparation import feature_manifests
+from asrkit.pipeline.stages.sampling_rate import decide_sampling_rate
 from asrkit.training.distributed import choose_device
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ def compute(config: Config) -> None:
     if not data.stored_features:
         logger.info("data.stored_features is false: computed in training instead")
         return
+    config = decide_sampling_rate(config)
     folder = feature_manifests(config)
     for part in dict.fromkeys([*data.train, *data.dev, *data.test]):
         store_features(

@@ -41,11 +41,11 @@ def main(argv: list[str] | None = None) -> int:
     aligner = None
     if args.align:
         aligner = Aligner(recognizer, None, args.max_seconds)
-    failed = 0
+    rate, failed = recognizer.features.sampling_rate, 0
     start, seconds = time.monotonic(), 0.0
     for path in args.files:
         try:
-            audio = read_audio(path, recognizer.features.sampling_rate)
+            audio = read_audio(path, rate, args.channel)
         except InputError as error:
             logger.error("error: %s", error)
             failed += 1
@@ -156,8 +156,9 @@ def parser() -> argparse.ArgumentParser:
     parse = argparse.ArgumentParser(
         description="Turns audio files into text: one line FILE<tab>TEXT each, or "
         f"{', '.join(name for name in FORMATS if name != 'text')} with times. Any "
-        "audio format that soundfile reads and any rate; long files are cut at quiet "
-        "places."
+        "rate, and any format that libsndfile reads (wav, flac, ogg, opus, mp3...) or, "
+        "where it is installed, ffmpeg (m4a, webm, aac, amr, video); long files are "
+        "cut at quiet places."
     )
     add = parse.add_argument
     add("files", nargs="+", type=Path, help="audio files")
@@ -168,6 +169,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take words' times from forced alignment of the result, not from the "
         "search",
+    )
+    add(
+        "--channel",
+        type=int,
+        metavar="N",
+        help="of the files, from 0 (default: the mean of all channels)",
     )
     add("--checkpoint", type=Path, help="another one than the run's average or best")
     add("--device", default="auto", help="auto, cpu or cuda (default: auto)")

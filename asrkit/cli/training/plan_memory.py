@@ -21,6 +21,7 @@ from asrkit.pipeline.stages.preparation import (
     select_cuts,
     train_parts,
 )
+from asrkit.pipeline.stages.sampling_rate import decide_sampling_rate
 from asrkit.pipeline.stages.stage_run import Corpus, StageRun
 from asrkit.training.distributed import World, choose_device
 from asrkit.utils.errors import InputError
@@ -50,6 +51,7 @@ def first_training(config: Config) -> StageRun:
     Raises:
         InputError: No stage trains.
     """
+    config = decide_sampling_rate(config)
     world = World(0, 1, choose_device(config.trainer.device))
     if world.device.type == "cuda":
         torch.cuda.set_device(world.device)

@@ -30,7 +30,7 @@ class Utterance:
     duration: float | None = None
     """In seconds; None: to the end of the recording."""
     words: list[TimedWord] | None = None
-    """When each word is spoken, where it is known."""
+    """When each word is spoken, from the utterance's start, where it is known."""
     channel: int | None = None
     """Which channel of the recording is the utterance's, from 0; None: no choice."""
 
@@ -90,9 +90,12 @@ def scan(
     return CutSet.from_cuts(cuts), sorted(left_out, key=lambda row: (row.id, row.path))
 
 
-def _items(words: list[TimedWord]) -> list[AlignmentItem]:
+def _items(words: list[TimedWord], start: float) -> list[AlignmentItem]:
+    """Lhotse counts the times of an alignment from the start of the recording."""
     return [
-        AlignmentItem(word.text, word.start, round(word.end - word.start, 6))
+        AlignmentItem(
+            word.text, round(start + word.start, 6), round(word.end - word.start, 6)
+        )
         for word in words
     ]
 
@@ -108,7 +111,7 @@ def _cut(utterance: Utterance, found: Found) -> MonoCut | MultiCut:
         channel=channel,
         text=utterance.text,
         speaker=utterance.speaker,
-        alignment=utterance.words and {"word": _items(utterance.words)},
+        alignment=utterance.words and {"word": _items(utterance.words, found.start)},
     )
     return (MultiCut if several else MonoCut)(
         id=utterance.id,

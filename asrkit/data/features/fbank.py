@@ -1,15 +1,18 @@
 """Log-mel filterbank features as Kaldi computes them, in batches on any device."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from lhotse.features.kaldi.layers import create_frame_window
 from torch import Tensor, nn
 
+from asrkit.utils.errors import InputError
 from asrkit.utils.lengths import IntOrTensor
 from asrkit.utils.ranges import check_range
 
+AUTO = "auto"
 FRAME_SHIFT = 0.01
 """Seconds between the starts of two frames."""
 FRAME_LENGTH = 0.025
@@ -22,8 +25,9 @@ ENERGY_FLOOR = 1.1920928955078125e-07  # float32's epsilon, as in Kaldi
 class FeaturesConfig:
     """Kaldi-compatible log-mel filterbank features, 100 frames a second."""
 
-    sampling_rate: int = 16000
-    """Hz; audio of another rate is resampled as it is read."""
+    sampling_rate: Any = 16000  # OmegaConf takes no int | str in nested configs
+    """Hz; audio of another rate is resampled as it is read. auto: 8000 where most of
+    what is trained on is of that rate, as telephone speech is, else 16000."""
     num_bins: int = 80
     """Mel bins, F."""
     low_freq: float = 20.0
@@ -33,11 +37,26 @@ class FeaturesConfig:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        check_range(self, "features", "sampling_rate", "num_bins", least=1)
+        if isinstance(self.sampling_rate, int):
+            check_range(self, "features", "sampling_rate", least=1)
+        elif self.sampling_rate != AUTO:
+            raise ValueError(
+                "features.sampling_rate must be a whole number of Hz or auto, got "
+                f"{self.sampling_rate!r}"
+            )
+        check_range(self, "features", "num_bins", least=1)
         check_range(self, "features", "low_freq", least=0)
 
     def build(self) -> "Fbank":
-        """Make the feature extractor."""
+        """Make the feature extractor.
+
+        Raises:
+            InputError: The rate is auto, and nothing has decided it.
+        """
+        if self.sampling_rate == AUTO:
+            raise InputError(
+                "features.sampling_rate=auto is for training; give a number of Hz here"
+            )
         return Fbank(
             sampling_rate=self.sampling_rate,
             num_bins=self.num_bins,

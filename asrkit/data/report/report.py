@@ -59,6 +59,7 @@ def make_report(
     *,
     frames_of: Callable[[float], int],
     subsampling: int,
+    sampling_rate: int | None = None,
     max_symbols_per_frame: int | None = None,
     repeats_need_frame: bool = False,
     min_duration: float | None = None,
@@ -82,6 +83,7 @@ def make_report(
         tokenizer: What the transcripts are encoded with.
         frames_of: Encoder frames of a recording of so many seconds.
         subsampling: Feature frames to an encoder frame, for messages.
+        sampling_rate: Hz of the features; None: what is resampled is not told.
         max_symbols_per_frame: Labels that the topology lets a frame emit: None for
             any number (regular), 1 for monotonic and CTC.
         repeats_need_frame: Whether a repeated label needs a blank in between (CTC).
@@ -118,7 +120,7 @@ def make_report(
             for one in (*facts.no_utterances, *facts.left_out)
         ],
         kept=[utterance for facts in all_facts for utterance in facts.kept],
-        warnings=list_warnings(all_facts, tokenizer.vocab_size),
+        warnings=list_warnings(all_facts, tokenizer.vocab_size, sampling_rate),
     )
 
 

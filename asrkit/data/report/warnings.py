@@ -34,12 +34,15 @@ _ADVICE = {
 }
 
 
-def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
+def list_warnings(
+    all_facts: Sequence[PartFacts], vocab_size: int, sampling_rate: int | None
+) -> list[str]:
     """Return what is odd about the corpus, the most telling first.
 
     Args:
         all_facts: What was collected of each part.
         vocab_size: Pieces of the tokenizer, the special ones included.
+        sampling_rate: Hz of the features; None: what is resampled is not told.
     """
     train = [facts for facts in all_facts if facts.role is Role.TRAIN]
     return [
@@ -49,6 +52,7 @@ def list_warnings(all_facts: Sequence[PartFacts], vocab_size: int) -> list[str]:
         *_problems(all_facts),
         *_cuts(all_facts),
         *_sampling_rates(all_facts),
+        *_upsampled(all_facts, sampling_rate),
         *_coverage(train, vocab_size),
     ]
 
@@ -172,6 +176,28 @@ def _sampling_rates(all_facts: Sequence[PartFacts]) -> list[str]:
     return [
         f"Several sampling rates ({listed}). Recordings of a lower rate lack the high "
         "frequencies; see that train has them too if test does."
+    ]
+
+
+def _upsampled(all_facts: Sequence[PartFacts], sampling_rate: int | None) -> list[str]:
+    """Say which audio lacks the frequencies that the features are made for."""
+    if sampling_rate is None:
+        return []
+    found = []
+    for facts in all_facts:
+        low = {r: n for r, n in facts.sampling_rates.items() if r < sampling_rate}
+        if low:
+            rates = " and ".join(f"{rate} Hz" for rate in sorted(low))
+            total = len(facts.durations)
+            found.append(
+                f"{sum(low.values()):,} of {total:,} of {facts.part} ({rates})"
+            )
+    if not found:
+        return []
+    return [
+        f"Upsampled to features.sampling_rate={sampling_rate}: {'; '.join(found)}. "
+        "Their upper frequencies are empty. Where most of the audio is telephone "
+        "speech, features.sampling_rate=8000 gives all bins to what there is."
     ]
 
 

@@ -131,6 +131,7 @@ def report_data(
         tokenizer,
         frames_of=lambda seconds: encoder_frames(seconds, rate, coarsest),
         subsampling=coarsest.subsampling,
+        sampling_rate=rate,
         max_symbols_per_frame=1 if repeats or monotonic else None,
         repeats_need_frame=repeats,
         min_duration=data.min_seconds,

@@ -31,7 +31,7 @@ def make_noise(seconds, rate):
 def exp_dir(tmp_path_factory):
     """Write a checkpoint of random weights, with about as many labels as blanks."""
     folder = tmp_path_factory.mktemp("exp")
-    config = make(*TINY)
+    config = make(*TINY, "features.sampling_rate=16000")
     tokenizer = CharTokenizerConfig().train(["AB BA C"])
     torch.manual_seed(0)
     model = config.model.build(config.features.num_bins, tokenizer.vocab_size).eval()

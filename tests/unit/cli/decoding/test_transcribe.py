@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+import soundfile
 
 from asrkit.cli.decoding.transcribe import main
 from asrkit.decoding.search import Hypothesis
@@ -143,10 +145,22 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_transcribed(
     run, make_wave, tmp_path, caplog
 ):
     (tmp_path / "b.wav").write_text("no audio")
-    waves = [tmp_path / "b.wav", make_wave("a.wav", 1.0)]
+    (tmp_path / "c.raw").write_bytes(bytes(3200))
+    waves = [tmp_path / "b.wav", tmp_path / "c.raw", make_wave("a.wav", 1.0)]
     status, out = run(*waves)
     assert status == 2
-    assert [line.split("\t")[0] for line in out.splitlines()] == [str(waves[1])]
+    assert [line.split("\t")[0] for line in out.splitlines()] == [str(waves[2])]
+
+
+def test_a_channel(run, make_wave, tmp_path):
+    alone = make_wave("alone.wav", 2.0)
+    samples, rate = soundfile.read(alone)
+    both = np.stack([np.zeros_like(samples), samples], axis=1)
+    soundfile.write(tmp_path / "both.wav", both, rate)
+    text = run(alone)[1].split("\t")[1]
+    assert text.strip()
+    assert run(tmp_path / "both.wav", "--channel", "1")[1].split("\t")[1] == text
+    assert run(tmp_path / "both.wav", "--channel", "2")[0] == 2
 
 
 def test_files_of_one_name(run, make_wave):

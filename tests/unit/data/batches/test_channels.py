@@ -16,6 +16,7 @@ from asrkit.data.features.fbank import FeaturesConfig
 from asrkit.data.features.wave_augment import WaveAugmentConfig
 from asrkit.data.shards.shard import Field, open_shards
 from asrkit.data.shards.writer import write_shards
+from asrkit.utils.errors import InputError
 
 RATE = 16000
 COUNT = 2 * RATE
@@ -56,6 +57,8 @@ def test_training_and_decoding_read_the_same(cuts, stereo, tmp_path):
     np.testing.assert_array_equal(read(cuts["right"], RATE), stereo[RATE:, 1])
     transcribed = read_audio(tmp_path / "stereo.wav", RATE)
     np.testing.assert_array_equal(transcribed.numpy(), read(cuts["all"], RATE))
+    right = read_audio(tmp_path / "stereo.wav", RATE, channel=1)
+    np.testing.assert_array_equal(right[RATE:].numpy(), read(cuts["right"], RATE))
     noise = read(cuts["mixed"], RATE) - read(cuts["all"], RATE)
     # Noise of one channel is laid over all.
     np.testing.assert_allclose(
@@ -112,3 +115,14 @@ def test_augmentation_takes_them(cuts, tmp_path):
         samples = read(cut, RATE)
         assert samples.ndim == 1
         assert len(samples) == pytest.approx(cut.duration * RATE, abs=1)
+
+
+def test_files_of_several_channels_are_told(stereo, tmp_path, caplog):
+    path = tmp_path / "half.wav"
+    soundfile.write(path, stereo * [1, 0], RATE)
+    assert read_audio(path, RATE, channel=1).abs().max() == 0
+    assert caplog.text == ""
+    read_audio(path, RATE)
+    assert caplog.messages == [f"{path}: the mean of 2 channels; silent: 1"]
+    with pytest.raises(InputError, match="has no channel 2; its channels are 0 to 1"):
+        read_audio(path, RATE, channel=2)

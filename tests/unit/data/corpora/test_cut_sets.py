@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
 from lhotse.audio import AudioSource
+from lhotse.augmentation import Resample
 from lhotse.cut import MixedCut, MultiCut
 from lhotse.supervision import AlignmentItem
 from lhotse.utils import fastcopy
@@ -236,6 +237,8 @@ def test_a_transform_of_the_whole_mix_outlives_trimming(tmp_path):
     plain = one.append(two).load_audio()[0]
     assert np.abs(samples - plain).max() > 0.1
     np.testing.assert_allclose(read(first, RATE), samples[: 3 * RATE], atol=1e-6)
+    slower = Resample(RATE, 8000)(samples[None, : 3 * RATE], RATE)[0]
+    np.testing.assert_allclose(read(first, 8000), slower, atol=1e-6)
     # The echo of the first speaker is not part of what the second says.
     after = slice(3 * RATE + 4000, None)
     np.testing.assert_allclose(read(second, RATE)[4000:], samples[after], atol=1e-6)

@@ -5,10 +5,12 @@ import math
 import numpy as np
 import pytest
 import soundfile
+from lhotse.supervision import AlignmentItem
 
 from asrkit.data.audio import inspect as audio_inspect
 from asrkit.data.audio.signal import read
 from asrkit.data.corpora.scan import Utterance, scan
+from asrkit.data.corpora.word_times import TimedWord
 from asrkit.data.left_out import LeftOut
 
 RATE = 16000
@@ -189,3 +191,11 @@ def test_a_channel_that_a_recording_lacks_is_left_out(tmp_path):
     cuts, (row,) = scan([one(path, channel=2)], name="x")
     assert len(cuts) == 0
     assert row.reason == "has no channel 2; its channels are 0 to 1"
+
+
+def test_times_of_words_count_from_the_recordings_start(tmp_path):
+    # As in lhotse.supervision's example: a segment at 33 s has a phone at 33 s.
+    path = write(tmp_path / "a.wav", np.full(2 * RATE, 0.25))
+    words = [TimedWord("A", 0.1, 0.4)]
+    (cut,) = scan([one(path, start=1.0, words=words)], name="x")[0]
+    assert cut.supervisions[0].alignment == {"word": [AlignmentItem("A", 1.1, 0.3)]}

@@ -78,6 +78,13 @@ def test_mixed_sampling_rates():
     assert "sampling rate: 8000 Hz, 16000 Hz" in report.render()
 
 
+def test_what_is_upsampled_is_told():
+    parts = {"train": clean("train"), "test": clean("test", 2, rate=8000)}
+    (warning,) = warnings_of(report_on({"sampling_rate": 16000}, **parts), "Upsampled")
+    assert "features.sampling_rate=16000: 2 of 2 of test (8000 Hz)" in warning
+    assert not warnings_of(report_on({"sampling_rate": 8000}, **parts), "Upsampled")
+
+
 def test_unused_pieces():
     report = report_on(train=clean("train"), test=clean("test"))
     assert warnings_of(report, "Only 22 % of the tokenizer's pieces occur in train")
