@@ -31,8 +31,9 @@ def read_table(
 ) -> Iterator[Row]:
     """Read what a table lists.
 
-    A row without `id` is called by the recording's stem and its number among the rows:
-    call7-12. Ids that come again get a number, too.
+    A row without `id` is called by the recording's stem, the part, and its number among
+    the rows: call7-train-12. An id that is but a number gets the part's name, too, as
+    other parts may count as well; ids that come again get a number: ID-2.
 
     Args:
         part: Its path is the table.
@@ -54,7 +55,7 @@ def _read(part: Part, find: Callable[[Values], Path]) -> Iterator[Row]:
             if isinstance(row, UnusableError):
                 raise row
             _check(row)
-            yield _utterance(number, row, find(row))
+            yield _utterance(row, find(row), _id(row, part.name, number))
         except UnusableError as error:
             yield LeftOut(f"{path.stem}-{number}", f"{path}:{line}", str(error))
 
@@ -65,7 +66,7 @@ def _check(row: Values) -> None:
         raise UnusableError(f"lacks {' and '.join(lacking) or 'audio'}")
 
 
-def _utterance(number: int, row: Values, audio: Path) -> Utterance:
+def _utterance(row: Values, audio: Path, id: str) -> Utterance:
     start, duration = _seconds(row, "start") or 0.0, _seconds(row, "duration")
     end = _seconds(row, "end")
     if duration is None and end is not None:
@@ -74,7 +75,7 @@ def _utterance(number: int, row: Values, audio: Path) -> Utterance:
         raise UnusableError(f"duration is {duration:g}")
     speaker = row.get("speaker")
     return Utterance(
-        id=str(row.get("id") or f"{Path(row['audio'].strip()).stem}-{number}"),
+        id=id,
         path=audio,
         text=one_line(row["text"]),
         speaker=None if speaker in (None, "") else str(speaker),
@@ -82,6 +83,14 @@ def _utterance(number: int, row: Values, audio: Path) -> Utterance:
         duration=duration,
         channel=_channel(row.get("channel")),
     )
+
+
+def _id(row: Values, part: str, number: int) -> str:
+    given = row.get("id")
+    if given in (None, ""):
+        return f"{Path(row['audio'].strip()).stem}-{part}-{number}"
+    id = str(given).strip()
+    return f"{part}-{id}" if id.isdecimal() else id
 
 
 def one_line(text: str) -> str:

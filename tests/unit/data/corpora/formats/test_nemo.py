@@ -33,11 +33,11 @@ def test_manifest(tmp_path, name):
     )
     cuts, left_out = read(path)
     assert facts(cuts) == [
-        ("call-1", 0.0, 3.0, "all of it", None),
-        ("call-2", 1.5, 1.0, "a piece", "ann"),
+        ("call-part-1", 0.0, 3.0, "all of it", None),
+        ("call-part-2", 1.5, 1.0, "a piece", "ann"),
     ]
     found = reasons(left_out)
-    assert "from 2.5 to 3.5 s" in found["call-3"]
+    assert "from 2.5 to 3.5 s" in found["call-part-3"]
     assert found[f"{path.stem}-4"] == "lacks text"
 
 
@@ -77,9 +77,9 @@ def test_tarred(tarred, tmp_path):
     for _ in range(2):  # the second time from what is unpacked
         cuts, left_out = read(tarred, out=tmp_path / "out")
         assert facts(cuts) == [
-            ("a_b-1", 0.0, 1.0, "one", None),
-            ("a_b-sub1-2", 1.0, 1.0, "two", None),
-            ("d-3", 0.0, 2.0, "three", None),
+            ("a_b-part-1", 0.0, 1.0, "one", None),
+            ("a_b-sub1-part-2", 1.0, 1.0, "two", None),
+            ("d-part-3", 0.0, 2.0, "three", None),
         ]
         assert [row.reason.rpartition("/")[2] for row in left_out] == [
             "audio_1.tar holds no e.wav",

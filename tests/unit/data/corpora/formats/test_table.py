@@ -22,8 +22,8 @@ def csv(folder, text, name="table.csv"):
 
 
 EXPECTED = [
-    ("a-1", 0.0, 1.0, "HELLO, WORLD", "ann"),
-    ("b-2", 0.5, 1.0, "TWO", None),
+    ("a-part-1", 0.0, 1.0, "HELLO, WORLD", "ann"),
+    ("b-part-2", 0.5, 1.0, "TWO", None),
     ("mine", 0.0, 2.0, "", "7"),
 ]
 
@@ -78,7 +78,7 @@ def test_table_in_another_folder_than_the_shell(folder, monkeypatch):
 def test_bad_rows_are_left_out_with_their_line(folder, row, reason):
     path = csv(folder, f"audio,text,start,duration\nwav/b.wav,B,,\n{row}\n")
     cuts, (left,) = read(path)
-    assert [cut.id for cut in cuts] == ["b-1"]
+    assert [cut.id for cut in cuts] == ["b-part-1"]
     assert (left.id, left.path) == ("table-2", f"{path}:3")
     assert reason in left.reason
 
@@ -87,7 +87,7 @@ def test_segment_past_the_end_is_left_out(folder):
     path = csv(folder, "audio,text,start,duration\nwav/a.wav,A,0.5,1\n")
     cuts, (left,) = read(path)
     assert len(cuts) == 0
-    assert (left.id, left.path) == ("a-1", str(folder / "wav" / "a.wav"))
+    assert (left.id, left.path) == ("a-part-1", str(folder / "wav" / "a.wav"))
     assert "passes the end of the file at 1 s" in left.reason
 
 
@@ -96,7 +96,7 @@ def test_bad_json_lines_are_left_out(folder):
     good = '{"audio": "wav/a.wav", "text": "A"}'
     path.write_text(f'{good}\n{{"audio": \n["wav/a.wav", "A"]\n{{"text": "A"}}\n')
     cuts, left_out = read(path)
-    assert [cut.id for cut in cuts] == ["a-1"]
+    assert [cut.id for cut in cuts] == ["a-part-1"]
     assert [row.path for row in left_out] == [f"{path}:{line}" for line in (2, 3, 4)]
     reasons = [row.reason for row in left_out]
     assert reasons[0].startswith("not JSON")
@@ -178,7 +178,7 @@ def test_columns_that_others_use(folder, header):
     path = csv(folder, f"{header}\nwav/a.wav{between}A B\n", f"t.{suffix}")
     cuts, left_out = read(path)
     assert left_out == []
-    assert facts(cuts) == [("a-1", 0.0, 1.0, "A B", None)]
+    assert facts(cuts) == [("a-part-1", 0.0, 1.0, "A B", None)]
 
 
 def test_columns_that_the_user_names(folder):
@@ -198,7 +198,7 @@ def test_our_own_name_is_meant_before_those_of_others(folder):
 def test_semicolons_with_commas_as_points(folder):
     path = csv(folder, "audio;text;start;end\nwav/b.wav;A, B;0,25;1,75\n")
     cuts, _ = read(path)
-    assert facts(cuts) == [("b-1", 0.25, 1.5, "A, B", None)]
+    assert facts(cuts) == [("b-part-1", 0.25, 1.5, "A, B", None)]
 
 
 def test_channels(folder):
@@ -219,11 +219,11 @@ def test_channels(folder):
 
 def test_ids_that_come_again(folder, caplog):
     """Hugging Face's FLEURS numbers sentences, each spoken by several people."""
-    rows = ["wav/a.wav,A,7", "wav/b.wav,A,7", "wav/a.wav,A,7", "wav/b.wav,C,7-2"]
+    rows = ["wav/a.wav,A,s7", "wav/b.wav,A,s7", "wav/a.wav,A,s7", "wav/b.wav,C,s7-2"]
     cuts, left_out = read(csv(folder, "\n".join(["audio,text,id", *rows])))
     names = {cut.id: cut.recording.id for cut in cuts}
-    assert names == {"7": "a", "7-2": "b", "7-2-2": "b"}
-    assert reasons(left_out) == {"7": "listed before, with all the same values"}
+    assert names == {"s7": "a", "s7-2": "b", "s7-2-2": "b"}
+    assert reasons(left_out) == {"s7": "listed before, with all the same values"}
     assert "2 ids are not the first of their kind" in caplog.text
 
 
@@ -232,7 +232,7 @@ def test_a_list_of_objects(folder):
     rows = [{"path": "wav/a.wav", "text": "A"}, ["no", "object"]]
     path.write_text(json.dumps(rows, indent=1))
     cuts, left_out = read(path)
-    assert facts(cuts) == [("a-1", 0.0, 1.0, "A", None)]
+    assert facts(cuts) == [("a-part-1", 0.0, 1.0, "A", None)]
     assert reasons(left_out) == {"t-2": "not a JSON object"}
 
 
@@ -243,3 +243,12 @@ def test_paths_from_a_folder_above(folder):
     cuts, (left,) = read(path)
     assert cuts[0].recording.sources[0].source == str(folder / "wav" / "a.wav")
     assert left.path == str(folder / "wav" / "c.wav")
+
+
+def test_ids_that_are_numbers(folder):
+    """Train and dev are often numbered from 0 each; in one run no id comes twice."""
+    path = csv(folder, "id,audio,text\n0,wav/a.wav,A\n1,wav/b.wav,B\n")
+    ids = [[cut.id for cut in read(path, name=part)[0]] for part in ("train", "dev")]
+    assert ids == [["train-0", "train-1"], ["dev-0", "dev-1"]]
+    csv(folder, "audio,text\nwav/a.wav,A\n")
+    assert [cut.id for cut in read(path, name="dev")[0]] == ["a-dev-1"]
