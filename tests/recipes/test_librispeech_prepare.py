@@ -192,3 +192,22 @@ def test_parts_of_librispeech(corpus, train, test, tmp_path, capsys):
     assert f"data.train=[{train}]" in lines
     assert lines[4].startswith(f"data.test=[{test}")
     assert lines[-1] == f"exp_dir=exp/{corpus}"
+
+
+def test_a_list_is_read_again_when_what_it_left_out_is_mended(run, corpus):
+    """What a list names is not looked at again as long as it is good."""
+    for part in ("train", "dev", "test"):
+        (corpus / part).rename(corpus / f"{part}_audio")
+        rows = [f"{part}_audio/1/2/1-2-0000.flac,A", f"{part}_more.flac,B"]
+        (corpus / f"{part}.csv").write_text("\n".join(["path,sentence", *rows]))
+        for path in (corpus / f"{part}_audio").rglob("*.trans.txt"):
+            path.unlink()
+    assert "1 left out (1: no such file)" in run()
+    assert "already done" in run()
+    soundfile.write(corpus / "dev_more.flac", np.full(1600, 0.1), 16000)
+    out = run()
+    assert "dev: 2 utterances" in out
+    assert "train: 1 utterances" in out
+    assert "already done" in run()
+    (corpus / "train.csv").write_text("path,sentence\ndev_more.flac,NEW\n")
+    assert "already done" not in run()

@@ -151,6 +151,8 @@ def _is_copy(name: str, parts: dict[str, Source]) -> bool:
 
 
 def _nothing(folder: Path, entries: list[Path]) -> str:
+    if format := recognize(folder):
+        return f"{folder} is one part ({format.what}); give the folder that it is in"
     within = [
         path.name
         for path in entries

@@ -85,6 +85,7 @@ def test_two_lists_of_one_part(tmp_path):
     ("files", "message"),
     [
         ({"audio/a.wav": ""}, r"holds no corpus: .*wav\.scp.*there are: audio\."),
+        ({"wav.scp": ""}, r"is one part \(a Kaldi data directory.*the folder that it"),
         ({"data/train/wav.scp": ""}, r"there are: data\. Is .*/data meant\?"),
         ({"train.txt": "a.wav A\n", "config_train.json": "{}"}, "holds no corpus"),
     ],
