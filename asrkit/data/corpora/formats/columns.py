@@ -72,6 +72,12 @@ def find_columns(
     return {ours: name for ours, (name,) in found.items()}
 
 
+def are_known(names: Iterable[str]) -> bool:
+    """Tell whether some names stand for audio and text."""
+    plain = {_plain(name) for name in names}
+    return all(plain & {ours, *ALIASES[ours]} for ours in REQUIRED)
+
+
 def refuse_columns(found: Mapping[str, str], names: Iterable[str], where: str) -> None:
     """Check that a table has what an utterance needs.
 

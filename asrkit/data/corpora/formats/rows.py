@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from asrkit.data.corpora.formats.columns import find_columns, refuse_columns
+from asrkit.data.corpora.formats.columns import REQUIRED, find_columns, refuse_columns
 from asrkit.data.left_out import UnusableError
 from asrkit.utils.errors import InputError
 
@@ -60,9 +60,11 @@ def read_rows(path: Path, chosen: Mapping[str, str]) -> Iterator[tuple[int, Row]
     Raises:
         InputError: The table cannot be read or lacks a column.
     """
-    if path.suffix.lower() in DELIMITED:
-        yield from _read_delimited(path, chosen)
-        return
+    delimited = path.suffix.lower() in DELIMITED
+    yield from (_read_delimited if delimited else _read_objects)(path, chosen)
+
+
+def _read_objects(path: Path, chosen: Mapping[str, str]) -> Iterator[tuple[int, Row]]:
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for line, row in read_json(path):
         if isinstance(row, UnusableError):
@@ -72,7 +74,16 @@ def read_rows(path: Path, chosen: Mapping[str, str]) -> Iterator[tuple[int, Row]
         if names not in found:
             here = {ours: name for ours, name in chosen.items() if name in row}
             found[names] = find_columns(names, here, f"{path}:{line}")
-        yield line, {ours: row[name] for ours, name in found[names].items()}
+        yield line, _choose(row, found[names])
+
+
+def _choose(row: Mapping[str, Any], columns: Mapping[str, str]) -> Row:
+    if lacking := [ours for ours in REQUIRED if ours not in columns]:
+        return UnusableError(
+            f"lacks {' and '.join(lacking)}; it has {', '.join(row)} "
+            "(--columns says which is which)"
+        )
+    return {ours: row[name] for ours, name in columns.items()}
 
 
 def read_json(path: Path) -> Iterator[tuple[int, dict[str, Any] | UnusableError]]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asrkit.data.corpora.formats.columns import REQUIRED, find_columns
+from asrkit.data.corpora.formats.columns import REQUIRED, are_known
 from asrkit.data.corpora.formats.format import Format, Part, Row, scanning
 from asrkit.data.corpora.formats.rows import DELIMITED, first_row, read_rows
 from asrkit.data.corpora.locate import Locator
@@ -152,10 +152,10 @@ def _distinct(rows: Iterable[Row], path: Path) -> Iterator[Row]:
 def _recognizes(path: Path) -> bool:
     if not path.is_file():
         return False
-    if path.suffix.lower() in DELIMITED:
+    # One whose columns are not known is refused, with what to do, when it is read.
+    if path.suffix.lower() in (*DELIMITED, ".jsonl"):
         return True
-    row = first_row(path)
-    return row is not None and set(REQUIRED) <= set(find_columns(row, {}, str(path)))
+    return are_known(first_row(path) or ())
 
 
 TABLE = Format(

@@ -88,6 +88,7 @@ def test_two_lists_of_one_part(tmp_path):
         ({"wav.scp": ""}, r"is one part \(a Kaldi data directory.*the folder that it"),
         ({"data/train/wav.scp": ""}, r"there are: data\. Is .*/data meant\?"),
         ({"train.txt": "a.wav A\n", "config_train.json": "{}"}, "holds no corpus"),
+        ({"train.json": '{"path": "x", "file": "y"}'}, "holds no corpus"),
     ],
 )
 def test_folders_without_a_part(tmp_path, files, message):
