@@ -18,6 +18,8 @@ from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+_LISTS = (".csv", ".tsv", ".json", ".jsonl", ".list", ".gz")
+"""Ends of names of lists; in a folder no other files are opened: these are audio."""
 _COPIES = ("_sp", "_hires", "_sp_hires", "_vp")
 """Ends of names under which Kaldi's recipes keep copies of a part, changed in speed or
 with other features."""
@@ -100,9 +102,10 @@ def find_sources(folder: Path) -> dict[str, Source]:
             f"{folder}: no such folder; give the folder that holds a corpus"
         )
     entries = sorted(path for path in folder.iterdir() if path.name[0] != ".")
+    possible = [path for path in entries if path.is_dir() or path.suffix in _LISTS]
     parts: dict[str, Source] = {}
     others = []
-    for path in entries:
+    for path in possible:
         if kind_of(part_name(path)) is None:
             if recognize(path):
                 others.append(path.name)
@@ -123,7 +126,7 @@ def find_sources(folder: Path) -> dict[str, Source]:
 
 
 def _sources_in(folder: Path) -> Iterator[Source]:
-    for path in sorted(folder.iterdir()):
+    for path in sorted(path for path in folder.iterdir() if path.suffix in _LISTS):
         format = recognize(path) if path.is_file() else None
         if format is not None and manifest_kind(path) != "supervisions":
             yield Source(format, path)

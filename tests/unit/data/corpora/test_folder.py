@@ -49,6 +49,13 @@ def test_layouts(tmp_path, format, files, parts):
     assert {source.format.name for source in sources.values()} == {format}
 
 
+def test_audio_beside_a_list_is_not_opened(tmp_path):
+    """As in Hugging Face's audio folders."""
+    files = {f"train/{i}.wav": NEMO for i in range(9)}
+    write(tmp_path, {"train/metadata.csv": TABLE, **files})
+    assert find_sources(tmp_path)["train"].path.name == "metadata.csv"
+
+
 def test_order_and_what_is_left_aside(tmp_path, caplog):
     parts = ("test", "dev", "train", "validated", "invalidated")
     write(tmp_path, {f"{part}.tsv": COMMON_VOICE for part in parts})
