@@ -16,6 +16,7 @@ from lhotse.utils import fastcopy
 from asrkit.data.corpora.cut_sets import prepare_cuts
 from asrkit.data.corpora.formats.format import Format, Part, Prepared
 from asrkit.data.corpora.formats.rows import first_row, read_json
+from asrkit.data.corpora.formats.table import one_line
 from asrkit.data.corpora.locate import Locator
 from asrkit.data.left_out import LeftOut, UnusableError
 from asrkit.utils.errors import InputError
@@ -83,11 +84,21 @@ def _items(path: Path, bad: list[LeftOut]) -> Iterator[Any]:
         try:
             if isinstance(row, UnusableError):
                 raise row
+            _join_lines(row)
             yield deserialize_item(row)
         except (UnusableError, *_MALFORMED) as error:
             id = f"{path.name.split('.')[0]}-{line}"
             reason = f"no item of a Lhotse manifest: {error!r}"
             bad.append(LeftOut(id, f"{path}:{line}", reason))
+
+
+def _join_lines(row: dict[str, Any]) -> None:
+    """Take line breaks out of the transcripts of a cut or a supervision."""
+    for one in (row, *(row.get("supervisions") or ())):
+        if isinstance(one.get("text"), str):
+            one["text"] = one_line(one["text"])
+    for track in row.get("tracks") or ():
+        _join_lines(track["cut"])
 
 
 def _join(recordings: Path, supervisions: Path, bad: list[LeftOut]) -> Iterator[Cut]:

@@ -46,6 +46,16 @@ def test_cut_sets_under_any_name(cuts, tmp_path, name):
     assert facts(found) == EXPECTED
 
 
+def test_line_breaks_do_not_come_into_a_transcript(cuts, tmp_path):
+    plain, other = list(cuts)
+    for cut, text in ((plain, "A\nB"), (other, "C\r\n D ")):
+        cut.supervisions[0].text = text
+    mixed = other.pad(3.0, preserve_id=True)
+    CutSet.from_cuts([plain, mixed]).to_file(tmp_path / "train.jsonl")
+    found, _ = read(tmp_path / "train.jsonl")
+    assert [cut.supervisions[0].text for cut in found] == ["A B", "C D"]
+
+
 def test_lines_that_are_no_cuts(cuts, tmp_path):
     path = tmp_path / "train.jsonl.gz"
     cuts.to_file(path)
