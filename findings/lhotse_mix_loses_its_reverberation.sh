@@ -24,8 +24,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-# lhotse imports urllib3 but does not install it.
-"$work/venv/bin/pip" install --quiet lhotse==1.33.0 torch==2.14.1 urllib3==2.5.0
+# lhotse imports urllib3 and, to resample without torchaudio, scipy, but installs neither.
+"$work/venv/bin/pip" install --quiet lhotse==1.33.0 torch==2.14.1 urllib3==2.5.0 \
+    scipy==1.16.3
 
 OMP_NUM_THREADS=1 "$work/venv/bin/python" -I - "$work" <<'PY'
 import sys

@@ -145,13 +145,23 @@ def inspect_file(
     path: Path, stretches: Sequence[Stretch], converted: Path | None
 ) -> list[Found | str]:
     """Read stretches of one file, in the order of their starts."""
-    try:
-        file = open_readable(path, converted)
-    except UnusableError as error:
-        return [str(error)] * len(stretches)
-    with file:
-        recording = describe_recording(file, Path(file.name), path.stem)
-        return [_inspect(file, recording, stretch) for stretch in stretches]
+    found: list[Found | str] = []
+    recording = None
+    while len(found) < len(stretches):
+        try:
+            file = open_readable(path, converted)
+        except UnusableError as error:
+            return [*found, *[str(error)] * (len(stretches) - len(found))]
+        with file:
+            if recording is None:
+                recording = describe_recording(file, Path(file.name), path.stem)
+            for stretch in stretches[len(found) :]:
+                try:
+                    found.append(_inspect(file, recording, stretch))
+                except Exception as error:  # a reader may raise anything
+                    found.append(describe_failure(path, error))
+                    break  # libsndfile reads nothing more of it: open it anew
+    return found
 
 
 def _inspect(
@@ -163,8 +173,6 @@ def _inspect(
         measured = _measure(file, first, count, channels)
     except UnusableError as error:
         return str(error)
-    except Exception as error:  # a reader may raise anything at a damaged file
-        return describe_failure(stretch.path, error)
     return Found(recording, first, count, channels, measured)
 
 

@@ -55,7 +55,7 @@ class Listener:
     def listen_all(
         self, ready: dict[str, Cut], jobs: int | None
     ) -> Iterator[Cut | LeftOut]:
-        """Read all; what has been read is taken out of `ready`, to bound memory."""
+        """Read all; `ready` is emptied, so that few cuts are in memory twice."""
         plain = [cut for cut in ready.values() if _is_plain(cut)]
         others = [cut for cut in ready.values() if not _is_plain(cut)]
         ready.clear()

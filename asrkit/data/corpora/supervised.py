@@ -5,9 +5,9 @@ hold several channels of which a supervision names one.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 
 from lhotse import SupervisionSegment
 from lhotse.cut import Cut, MixedCut, MixTrack, MultiCut, PaddingCut
@@ -99,29 +99,25 @@ def utterances_of(cut: Cut, trimmed: Trimmed) -> Iterator[Cut | LeftOut]:
         trimmed: Takes down what is done.
     """
     supervisions = cut.supervisions
-    if len(supervisions) == 1:
-        yield _or_reason(partial(_choose_channels, cut, supervisions[0]), cut, cut.id)
-        return
     if not supervisions:
         reason = "no supervision: nothing says what is spoken"
         yield LeftOut(cut.id, source_of(cut), reason)
-        return
-    trimmed.several.append(cut.id)
-    trimmed.overlapping += _overlapping(supervisions)
-    bare = cut.drop_supervisions()
+    several = len(supervisions) > 1
+    if several:
+        trimmed.several.append(cut.id)
+        trimmed.overlapping += _overlapping(supervisions)
+    bare = cut.drop_supervisions() if several else cut
     for segment in supervisions:
-        yield _or_reason(partial(_named, bare, segment, trimmed), cut, segment.id)
-
-
-def _named(cut: Cut, segment: SupervisionSegment, trimmed: Trimmed) -> Cut:
-    return trim(cut, segment, trimmed).with_id(segment.id)
-
-
-def _or_reason(make: Callable[[], Cut], cut: Cut, id: str) -> Cut | LeftOut:
-    try:
-        return make()
-    except UnusableError as error:
-        return LeftOut(id, source_of(cut), str(error))
+        id = segment.id if several else cut.id
+        try:
+            if several:
+                one = trim(bare, segment, trimmed).with_id(id)
+            else:
+                one = _choose_channels(cut, segment)
+        except UnusableError as error:
+            yield LeftOut(id, source_of(cut), str(error))
+        else:
+            yield one
 
 
 def find_excess(cut: Cut, segment: SupervisionSegment) -> str | None:

@@ -91,7 +91,10 @@ FORMATS = {
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "name",
+    ["a.m4a", *(pytest.param(name, marks=pytest.mark.slow) for name in [*FORMATS][1:])],
+)
 def test_what_ffmpeg_decodes_is_trained_on_and_transcribed(tmp_path, name):
     path = encode(tmp_path, name, *FORMATS[name])
     converted = tmp_path / "converted"

@@ -147,6 +147,22 @@ def test_bad_recordings_are_left_out(tmp_path, kind, reason):
     assert reason in row.reason
 
 
+def test_what_is_not_damaged_of_a_file_is_kept(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 30 * RATE)
+    path = write(tmp_path / "a.flac", noise)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 3000] = bytes(3000)
+    path.write_bytes(data)
+    rows = [
+        Utterance(id=f"{i:02d}", path=path, text="A", start=2.0 * i, duration=2.0)
+        for i in range(15)
+    ]
+    cuts, left_out = scan(rows, name="x")
+    assert [row.id for row in left_out] == ["07"]
+    assert [cut.id for cut in cuts] == [row.id for row in rows if row.id != "07"]
+
+
 @pytest.mark.parametrize(
     "segment", [{"start": 0.5, "duration": 0.6}, {"start": 1.0}, {"start": 2.0}]
 )
