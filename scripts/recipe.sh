@@ -5,7 +5,7 @@
 #     conf/experiment/  YAML files, where the defaults of conf/ do not fit
 #
 # Options: [--corpus NAME|DIR] [--stage N] [--stop-stage M] [--gpus N] [--lm NAME]
-# [key=value ...]. Works in bash 3.2, which macOS has.
+# [--columns OURS=THEIRS,...] [--run-commands] [key=value ...]. Works in bash 3.2, which macOS has.
 
 called_from="$PWD"
 recipe="$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd -P)"
@@ -14,7 +14,7 @@ recipe="${recipe#"$(pwd -P)"/}"
 run_sh="$recipe/${BASH_SOURCE[1]##*/}"
 
 corpus='' stage=0 stop_stage=7 gpus=1 lm=none
-overrides=()
+overrides=() reading=()
 usage() { sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//;p;}' "$run_sh"; }
 bad() {
     echo "error: $1; see $0 --help" >&2
@@ -26,17 +26,22 @@ while [ $# -gt 0 ]; do
         usage
         exit
         ;;
-    --corpus=* | --stage=* | --stop-stage=* | --stop_stage=* | --gpus=* | --lm=*)
+    --corpus=* | --stage=* | --stop-stage=* | --stop_stage=* | --gpus=* | --lm=* | --columns=*)
         set -- "${1%%=*}" "${1#*=}" "${@:2}"
         continue
         ;;
-    --corpus | --stage | --stop-stage | --stop_stage | --gpus | --lm)
+    --run-commands)
+        reading+=("$1")
+        shift
+        ;;
+    --corpus | --stage | --stop-stage | --stop_stage | --gpus | --lm | --columns)
         [ $# -ge 2 ] || bad "$1 needs a value"
         case "$1" in
         --corpus) corpus="$2" ;;
         --stage) stage="$2" ;;
         --gpus) gpus="$2" ;;
         --lm) lm="$2" ;;
+        --columns) reading+=("$1" "$2") ;;
         *) stop_stage="$2" ;;
         esac
         shift 2
@@ -63,7 +68,7 @@ from_to() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 say() { echo "$(date '+%H:%M:%S') $*"; }
 
 prepare() { "$PYTHON" "$recipe/prepare.py" ${corpus:+--corpus "$corpus"} "$@"; }
-prepare --stage "$stage" --stop-stage "$stop_stage"
+prepare --stage "$stage" --stop-stage "$stop_stage" ${reading[@]+"${reading[@]}"}
 [ "$stop_stage" -ge 2 ] || exit 0
 
 # What the corpus asks for (which parts, which experiment), then what the user asks for.

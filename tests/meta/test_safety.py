@@ -1,4 +1,4 @@
-"""Nothing that is read is ever run: no pickle, no eval, no shell."""
+"""Nothing that is read is ever run unasked: no pickle, no eval, no shell."""
 
 import ast
 
@@ -7,6 +7,8 @@ from tests.meta.test_repository import ROOT, tracked
 RUNS_CODE = {"eval", "exec", "os.system", "os.popen"}
 PICKLES = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 LOADS_OBJECTS = {"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load"}
+ASKED_FOR = {ROOT / "asrkit/data/corpora/audio_store.py": ["subprocess.run"]}
+"""Commands of Kaldi's wav.scp, which are refused until --run-commands is given."""
 TRUE, FALSE = ast.dump(ast.Constant(True)), ast.dump(ast.Constant(False))
 
 
@@ -36,7 +38,8 @@ def test_no_module_runs_what_it_reads():
     modules = [path for path in tracked() if path.suffix == ".py"]
     own = [path for path in modules if not path.is_relative_to(ROOT / "tests")]
     assert len(own) > 100
-    assert {path: found for path in own if (found := faults(path.read_text()))} == {}
+    found = {path: [what for _, what in faults(path.read_text())] for path in own}
+    assert {path: what for path, what in found.items() if what} == ASKED_FOR
 
 
 def test_tests_load_weights_alone():

@@ -8,7 +8,7 @@ import soundfile
 from lhotse import CutSet
 from lhotse.testing.dummies import dummy_cut, dummy_supervision
 
-from asrkit.data.corpora import librispeech
+from asrkit.data.corpora.formats import librispeech
 from asrkit.data.corpora.manifests import (
     list_parts,
     load_cuts,
@@ -49,11 +49,10 @@ def run(corpus, tmp_path, capsys):
 def test_manifests_of_a_folder(run, tmp_path):
     lines = run().splitlines()
     assert lines[0].startswith("stage 0: recordings in ")
-    assert [line.split(":")[0] for line in lines[1:-1]] == [
-        "  train",
-        "  dev",
-        "  test",
-    ]
+    reading, written = lines[1:-1:2], lines[2:-1:2]
+    for some in (reading, written):
+        assert [line.split(":")[0] for line in some] == ["  train", "  dev", "  test"]
+    assert "/mine/dev, LibriSpeech layout" in reading[1]
     assert lines[-1].startswith("stage 1: manifests in ")
     assert list_parts(tmp_path / "data" / "mine" / "manifests") == [
         "dev",
@@ -113,8 +112,10 @@ def test_missing_parts_are_named(run, corpus):
     (corpus / "dev").rename(corpus / "kept")
     (corpus / "test").rename(corpus / "train-b")
     out = run()
-    assert "no part to choose checkpoints by (dev*); there are train, train-b" in out
-    assert "no part to report on (test*)" in out
+    assert (
+        "has no part to choose checkpoints by (dev), none to report on (test); "
+        "there are train, train-b\n"
+    ) in out
 
 
 def test_stages_can_be_chosen(run, tmp_path):
@@ -191,3 +192,22 @@ def test_parts_of_librispeech(corpus, train, test, tmp_path, capsys):
     assert f"data.train=[{train}]" in lines
     assert lines[4].startswith(f"data.test=[{test}")
     assert lines[-1] == f"exp_dir=exp/{corpus}"
+
+
+def test_a_list_is_read_again_when_what_it_left_out_is_mended(run, corpus):
+    """What a list names is not looked at again as long as it is good."""
+    for part in ("train", "dev", "test"):
+        (corpus / part).rename(corpus / f"{part}_audio")
+        rows = [f"{part}_audio/1/2/1-2-0000.flac,A", f"{part}_more.flac,B"]
+        (corpus / f"{part}.csv").write_text("\n".join(["path,sentence", *rows]))
+        for path in (corpus / f"{part}_audio").rglob("*.trans.txt"):
+            path.unlink()
+    assert "1 left out (1: no such file)" in run()
+    assert "already done" in run()
+    soundfile.write(corpus / "dev_more.flac", np.full(1600, 0.1), 16000)
+    out = run()
+    assert "dev: 2 utterances" in out
+    assert "train: 1 utterances" in out
+    assert "already done" in run()
+    (corpus / "train.csv").write_text("path,sentence\ndev_more.flac,NEW\n")
+    assert "already done" not in run()

@@ -1,17 +1,13 @@
 """A recipe of another corpus: run.sh and prepare.py of a few lines, and all stages."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 from tests.integration.conftest import SETTINGS
+from tests.recipes.recipes import copy_checkout
 
-ROOT = Path(__file__).resolve().parents[2]
 RUN = """\
 #!/usr/bin/env bash
 # Tones, high and low:
@@ -74,28 +70,12 @@ if __name__ == "__main__":
 @pytest.fixture
 def run(tmp_path):
     """Put the recipe into a copy of the checkout; return what calls its run.sh."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "asrkit", "conf", "scripts", "pyproject.toml"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tmp_path / name)
+    call = copy_checkout(tmp_path, "asrkit", "conf", "scripts", "pyproject.toml")
     recipe = tmp_path / "recipes" / "tones"
     recipe.mkdir(parents=True)
     (recipe / "run.sh").write_text(RUN)
     (recipe / "prepare.py").write_text(PREPARE)
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = {**os.environ, "PATH": path, "PYTHONPATH": str(tmp_path)}
-
-    def run(*arguments):
-        return subprocess.run(
-            ["bash", "run.sh", *arguments],
-            cwd=recipe, env=env, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    return run
+    return partial(call, recipe)
 
 
 @pytest.mark.slow

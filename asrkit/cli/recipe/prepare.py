@@ -5,15 +5,37 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from asrkit.cli.data import make_lexicon
+from asrkit.cli.data.prepare import AUDIO, add_reading
 from asrkit.cli.recipe.recipe import Recipe
 from asrkit.cli.recipe.settings import choose_settings
-from asrkit.data.corpora.librispeech import KINDS, kind_of
-from asrkit.data.corpora.manifests import list_parts, manifest_path, write_part
+from asrkit.data.corpora.folder import Reading, find_sources
+from asrkit.data.corpora.formats.format import Prepared
+from asrkit.data.corpora.manifests import (
+    left_out_path,
+    list_parts,
+    manifest_path,
+    write_part,
+)
+from asrkit.data.corpora.parts import KINDS, kind_of
+from asrkit.data.left_out import read_left_out
 from asrkit.utils.files import atomic_write
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a corpus that can be read."""
+
+    files: list[Path]
+    """When one of them changes, the part is read again."""
+    origin: str
+    """What is read, for the user."""
+    prepare: Callable[[], Prepared]
 
 
 def prepare(recipe: Recipe, argv: Sequence[str] | None = None) -> int:
@@ -27,73 +49,109 @@ def prepare(recipe: Recipe, argv: Sequence[str] | None = None) -> int:
     if args.lexicon:
         return _lexicon(recipe, args.corpus, work_dir)
     corpus_dir = recipe.corpus_dir(args.corpus, args.data_dir)
+    reading = Reading(
+        audio_dir=work_dir / "manifests" / AUDIO,
+        run_commands=args.run_commands,
+        columns=args.columns,
+        jobs=args.jobs,
+    )
     if args.stage <= 0 <= args.stop_stage:
-        _stage_0(recipe, args.corpus, work_dir, args.jobs)
+        _stage_0(recipe, args.corpus, work_dir, reading)
         if recipe.lm_text is not None and args.lm_text:
             print(f"stage 0: text for a language model: {recipe.lm_text(work_dir)}")
     if args.stage <= 1 <= args.stop_stage:
-        _stage_1(recipe, corpus_dir, work_dir / "manifests", args.jobs)
+        _stage_1(recipe, corpus_dir, work_dir / "manifests", reading)
     return 0
 
 
-def _stage_0(recipe: Recipe, name: str, work_dir: Path, jobs: int | None) -> None:
+def _stage_0(recipe: Recipe, name: str, work_dir: Path, reading: Reading) -> None:
     start = time.monotonic()
     corpus = recipe.corpora.get(name)
     folder = Path(name) if corpus is None else work_dir / "corpus"
     if corpus is None:
-        recipe.find_parts(folder)  # says what is wrong with a folder
+        _find_parts(recipe, folder, reading)  # says what is wrong with a folder
     else:
-        corpus.fetch(folder, jobs)
+        corpus.fetch(folder, reading.jobs)
     print(f"stage 0: recordings in {folder} ({time.monotonic() - start:.1f} s)")
 
 
-def _stage_1(recipe: Recipe, corpus_dir: Path, folder: Path, jobs: int | None) -> None:
+def _find_parts(recipe: Recipe, folder: Path, reading: Reading) -> dict[str, _Part]:
+    if recipe.find_parts is None or recipe.prepare_part is None:
+        return {
+            name: _Part(
+                source.files(), str(source), partial(reading.prepare, source, name)
+            )
+            for name, source in find_sources(folder).items()
+        }
+    return {
+        name: _Part(
+            [path for path in (folder / name).rglob("*") if path.is_file()],
+            str(folder / name),
+            partial(recipe.prepare_part, folder, name, jobs=reading.jobs),
+        )
+        for name in recipe.find_parts(folder)
+    }
+
+
+def _stage_1(recipe: Recipe, corpus_dir: Path, folder: Path, reading: Reading) -> None:
     start = time.monotonic()
-    parts = recipe.find_parts(corpus_dir)
+    parts = _find_parts(recipe, corpus_dir, reading)
     marker = folder / ".done.json"
-    inputs = {part: _fingerprint(corpus_dir / part) for part in parts}
+    inputs = {name: _fingerprint(part.files) for name, part in parts.items()}
     inputs["corpus_dir"] = str(corpus_dir.resolve())
-    _note_missing_kinds(parts, corpus_dir)
-    if _read(marker) == inputs and set(list_parts(folder)) == set(parts):
+    inputs["reading"] = f"{reading.columns} {reading.run_commands}"
+    _note_missing_kinds(list(parts), corpus_dir)
+    unusable = _fingerprint_left_out(folder, parts)
+    if _read(marker) == inputs | unusable and set(list_parts(folder)) == set(parts):
         passed = time.monotonic() - start
         print(f"stage 1: already done, manifests in {folder} ({passed:.1f} s)")
         return
     marker.unlink(missing_ok=True)
-    for part in parts:
-        prepared = recipe.prepare_part(corpus_dir, part, jobs=jobs)
-        print("  " + write_part(part, *prepared, folder, recipe.name))
+    for name, part in parts.items():
+        print(f"  {name}: reading {part.origin}", flush=True)
+        print("  " + write_part(name, *part.prepare(), folder, recipe.name))
     for gone in set(list_parts(folder)) - set(parts):
         manifest_path(folder, gone).unlink()
     with atomic_write(marker, "w") as file:
-        json.dump(inputs, file)
+        json.dump(inputs | _fingerprint_left_out(folder, parts), file)
     print(f"stage 1: manifests in {folder} ({time.monotonic() - start:.1f} s)")
 
 
 def _note_missing_kinds(parts: list[str], corpus_dir: Path) -> None:
-    """Say what the parts do not allow."""
+    """Say in one line what the parts do not allow."""
     kinds = {kind_of(part) for part in parts}
     needed_for = {
         "train": "train on",
         "dev": "choose checkpoints by",
         "test": "report on",
     }
-    for kind in KINDS:
-        if kind not in kinds:
-            print(
-                f"  note: {corpus_dir} has no part to {needed_for[kind]} ({kind}*); "
-                f"there are {', '.join(parts)}"
-            )
+    if missing := [kind for kind in KINDS if kind not in kinds]:
+        lacks = ", none to ".join(f"{needed_for[kind]} ({kind})" for kind in missing)
+        print(
+            f"  note: {corpus_dir} has no part to {lacks}; there are {', '.join(parts)}"
+        )
 
 
-def _fingerprint(folder: Path) -> str:
-    """Summarize which files are below a folder, their sizes and times."""
+def _fingerprint(files: Iterable[Path]) -> str:
+    """Summarize which files are there, their sizes and times."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        stat = path.stat()
-        if not path.is_dir():
-            line = f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns}\n"
-            digest.update(line.encode())
+    for path in sorted(set(files)):
+        line = f"{path.absolute()} -"
+        if path.exists():
+            stat = path.stat()
+            line = f"{path.absolute()} {stat.st_size} {stat.st_mtime_ns}"
+        digest.update(f"{line}\n".encode())
     return digest.hexdigest()
+
+
+def _fingerprint_left_out(folder: Path, parts: Iterable[str]) -> dict[str, str]:
+    """Summarize the files that an earlier run left out: mended, they are read again."""
+    lists = {name: left_out_path(folder, name) for name in parts}
+    return {
+        f"left out of {name}": _fingerprint(Path(r.path) for r in read_left_out(path))
+        for name, path in lists.items()
+        if path.is_file()
+    }
 
 
 def _read(marker: Path) -> dict[str, str] | None:
@@ -140,7 +198,7 @@ def parser(recipe: Recipe) -> argparse.ArgumentParser:
     add("--data-dir", type=Path, default=Path("data"), metavar="DIR")
     add("--stage", type=int, default=0, metavar="N")
     add("--stop-stage", "--stop_stage", type=int, default=1, metavar="M")
-    add("--jobs", type=int, metavar="N", help="default: one a CPU")
+    add_reading(parse)
     add("--settings", action="store_true", help="only print what training takes")
     add(
         "--lexicon",

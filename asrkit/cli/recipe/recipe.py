@@ -6,7 +6,6 @@ from pathlib import Path
 
 from lhotse import CutSet
 
-from asrkit.data.corpora.librispeech import find_parts, prepare_part
 from asrkit.data.left_out import LeftOut
 
 
@@ -38,12 +37,13 @@ class Recipe:
     """Begins the names of the manifests."""
     corpora: Mapping[str, Corpus] = field(default_factory=dict)
     """By what --corpus calls them, the default first. Any other name is a folder."""
-    layout: str = "LibriSpeech layout"
+    layout: str = "LibriSpeech layout, or in any other that prepare.py reads"
     """What a folder has to be in."""
-    find_parts: Callable[[Path], list[str]] = find_parts
-    """Lists the parts in a folder."""
-    prepare_part: Callable[..., tuple[CutSet, list[LeftOut]]] = prepare_part
-    """(folder, part, jobs=None) -> the part's cuts, and what was left out."""
+    find_parts: Callable[[Path], list[str]] | None = None
+    """Lists the parts in a folder; None: `asrkit.data.corpora.folder` does."""
+    prepare_part: Callable[..., tuple[CutSet, list[LeftOut]]] | None = None
+    """(folder, part, jobs=None) -> the part's cuts, and what was left out; goes with
+    `find_parts`."""
     experiments: Sequence[tuple[float, str]] = ()
     """Hours of training audio below which to take a file of conf/experiment, ascending;
     empty: the defaults of conf/."""

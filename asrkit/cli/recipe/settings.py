@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asrkit.cli.recipe.recipe import Recipe
-from asrkit.data.corpora.librispeech import KINDS, kind_of
 from asrkit.data.corpora.manifests import list_parts, load_cuts
+from asrkit.data.corpora.parts import KINDS, kind_of
 from asrkit.utils.errors import InputError
 
 
@@ -40,7 +40,7 @@ def choose_settings(recipe: Recipe, name: str, work_dir: Path) -> list[str]:
 
 
 def find_sets(manifests: Path) -> tuple[list[str], list[str], list[str]]:
-    """Sort the parts of a folder by the beginnings of their names.
+    """Sort the parts of a folder by what their names tell of.
 
     Raises:
         InputError: There is nothing to train on, or no part to test with.
@@ -49,8 +49,8 @@ def find_sets(manifests: Path) -> tuple[list[str], list[str], list[str]]:
     train, dev, test = ([p for p in parts if kind_of(p) == kind] for kind in KINDS)
     if not train or not (dev or test):
         raise InputError(
-            f"{manifests} needs a part train* and a part dev* or test*; "
-            f"it has {', '.join(parts) or 'none'}: run stage 1 (prepare.py) first"
+            f"{manifests} needs a part whose name tells of train, and one of dev or "
+            f"test; it has {', '.join(parts) or 'none'}: run stage 1 (prepare.py) first"
         )
     return train, dev or test, test or dev
 

@@ -3,8 +3,11 @@
 import gzip
 import io
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 
 from lhotse import CutSet
 
@@ -15,6 +18,10 @@ from asrkit.utils.files import atomic_write
 
 _INFIX, _SUFFIX = "_cuts_", ".jsonl.gz"
 _DEFAULT = "librispeech"
+_SHOWN = 3
+"""Reasons of what was left out that are said; the list has all."""
+_LONGEST = 80
+"""Characters of a reason that are said."""
 
 
 def manifest_path(folder: Path, part: str, corpus: str | None = None) -> Path:
@@ -101,12 +108,27 @@ def write_part(
     write_manifests({part: cuts}, {part: left_out}, folder, corpus)
     where = f"{len(left_out)} left out"
     if left_out:
-        where += f", listed in {left_out_path(folder, part)}"
+        where += f" ({_reasons(left_out)}), listed in {left_out_path(folder, part)}"
     if not cuts:
         raise InputError(f"{part}: no utterance can be used; {where}{_first(left_out)}")
     hours = sum(cut.duration for cut in cuts) / 3600
     written = manifest_path(folder, part)
     return f"{part}: {len(cuts)} utterances, {hours:.2f} h; {where}; wrote {written}"
+
+
+def _reasons(left_out: Sequence[LeftOut]) -> str:
+    """Say how many were left out for each of the most frequent reasons."""
+    examples: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for row in left_out:
+        # Numbers, names and what a message quotes differ from one row to the next.
+        kind = re.sub(r"'[^']*'|\S*[\d/._]\S*", "", row.reason.partition(": ")[0])
+        counts[kind] += 1
+        examples.setdefault(kind, row.reason)
+    shown = counts.most_common(_SHOWN)
+    lines = [f"{count}: {shorten(examples[kind], _LONGEST)}" for kind, count in shown]
+    rest = counts.total() - sum(count for _, count in shown)
+    return "; ".join(lines + ([f"{rest}: other reasons"] if rest else []))
 
 
 def _first(left_out: Sequence[LeftOut]) -> str:

@@ -6,7 +6,7 @@ import soundfile
 from lhotse import CutSet, Recording
 
 from asrkit.data.audio.inspect import describe_recording
-from asrkit.data.corpora.librispeech import SUFFIXES
+from asrkit.data.corpora.formats.librispeech import SUFFIXES
 from asrkit.utils.errors import InputError
 
 

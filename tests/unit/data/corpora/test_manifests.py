@@ -92,7 +92,7 @@ def test_missing_manifest(cuts, tmp_path):
 
 def test_summary(cuts, tmp_path):
     line = write_part("dev", cuts, [ROW], tmp_path)
-    assert line.startswith("dev: 3 utterances, 0.00 h; 1 left out, listed in ")
+    assert line.startswith("dev: 3 utterances, 0.00 h; 1 left out (1: two lines of ")
     assert str(manifest_path(tmp_path, "dev")) in line
     assert str(left_out_path(tmp_path, "dev")) in line
 
@@ -101,3 +101,15 @@ def test_no_cut_at_all(tmp_path):
     with pytest.raises(InputError, match=r"1 left out.*left_out_dev.*/a/b\.wav"):
         write_part("dev", CutSet.from_cuts([]), [ROW], tmp_path)
     assert left_out_path(tmp_path, "dev").exists()
+
+
+def test_the_summary_says_the_most_frequent_reasons(cuts, tmp_path):
+    reasons = ["no such file"] * 3
+    reasons += [f"segment from {i}.5 to 7 s passes the end" for i in range(4)]
+    reasons += ["empty: no samples", "lacks text", "lacks audio"]
+    rows = [LeftOut(str(i), "x", reason) for i, reason in enumerate(reasons)]
+    line = write_part("dev", cuts, rows, tmp_path)
+    assert (
+        "10 left out (4: segment from 0.5 to 7 s passes the end; 3: no such file; "
+        "1: empty: no samples; 2: other reasons), listed in "
+    ) in line

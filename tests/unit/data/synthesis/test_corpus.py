@@ -12,7 +12,7 @@ import soundfile
 
 pytest.importorskip("espeakng_loader")
 
-from asrkit.data.corpora.librispeech import find_parts, prepare_part
+from asrkit.data.corpora.folder import find_sources
 from asrkit.data.synthesis import corpus as demo_corpus
 from asrkit.data.synthesis import espeak
 from asrkit.data.synthesis import utterance as demo_speech
@@ -21,6 +21,7 @@ from asrkit.data.synthesis.espeak import Speech, VoiceSettings, speak, speak_tim
 from asrkit.data.synthesis.sentences import TEMPLATES, WORDS, draw_sentences
 from asrkit.data.synthesis.utterance import SAMPLE_RATE, render
 from asrkit.utils.errors import InputError
+from tests.unit.data.corpora.formats.reading import read_part
 
 SIZES = {"train": 9, "dev": 3, "test": 4}
 FULL = {"train": 1000, "dev": 60, "test": 100}
@@ -34,7 +35,7 @@ def corpus(tmp_path_factory):
 
 
 def test_layout_and_sizes(corpus):
-    assert find_parts(corpus) == ["train", "dev", "test"]
+    assert list(find_sources(corpus)) == ["train", "dev", "test"]
     for part, size in SIZES.items():
         recordings = {path.stem for path in (corpus / part).glob("*/1/*.flac")}
         lines = [
@@ -70,7 +71,7 @@ def level(samples, start, end):
 def timed_utterances(corpus):
     """Yield the samples of each utterance, with its words from the manifests."""
     for part in SIZES:
-        cuts, left_out = prepare_part(corpus, part, jobs=1)
+        cuts, left_out = read_part(corpus, part)
         assert left_out == []
         for cut in cuts:
             (supervision,) = cut.supervisions

@@ -1,16 +1,13 @@
 """Folders in LibriSpeech layout."""
 
-import logging
-import shutil
-
 import numpy as np
 import pytest
 import soundfile
 from lhotse import CutSet, SupervisionSet
 from lhotse.recipes import prepare_librispeech
 
-from asrkit.data.corpora.librispeech import find_parts, kind_of, prepare_part
 from asrkit.utils.errors import InputError
+from tests.unit.data.corpora.formats.reading import read_part
 
 
 @pytest.fixture
@@ -28,40 +25,10 @@ def corpus(tmp_path):
     return tmp_path
 
 
-def test_parts_in_order(corpus):
-    assert find_parts(corpus) == ["train-a", "dev", "test"]
-
-
-def test_other_folders_are_named(corpus, caplog):
-    shutil.copytree(corpus / "dev", corpus / "extra")
-    (corpus / "notes").mkdir()
-    with caplog.at_level(logging.WARNING):
-        assert find_parts(corpus) == ["train-a", "dev", "test"]
-    assert "extra" in caplog.text
-    assert "notes" not in caplog.text
-
-
-def test_kinds():
-    names = ("train-clean-100", "dev-other", "test", "tset")
-    assert [kind_of(name) for name in names] == ["train", "dev", "test", None]
-
-
-def test_missing_folder(tmp_path):
-    with pytest.raises(InputError, match="no such folder") as error:
-        find_parts(tmp_path / "nowhere")
-    assert str(tmp_path / "nowhere") in str(error.value)
-
-
-def test_folder_without_parts(tmp_path):
-    (tmp_path / "audio").mkdir()
-    with pytest.raises(InputError, match=r"looked for .*trans\.txt.*: audio"):
-        find_parts(tmp_path)
-
-
 def test_same_as_lhotse(corpus):
     """Lhotse's own recipe finds the same recordings, texts and speakers."""
     reference = prepare_librispeech(corpus, dataset_parts=["dev"])["dev"]
-    cuts, left_out = prepare_part(corpus, "dev", jobs=2)
+    cuts, left_out = read_part(corpus, "dev")
     assert left_out == []
 
     def facts(cuts):
@@ -80,7 +47,7 @@ def test_unpaired_files_are_left_out(corpus):
     chapter = corpus / "dev" / "7" / "1"
     (chapter / "7-1-0000.flac").unlink()
     soundfile.write(chapter / "7-1-0009.wav", np.full(100, 0.1), 16000)
-    cuts, left_out = prepare_part(corpus, "dev")
+    cuts, left_out = read_part(corpus, "dev")
     assert [cut.id for cut in cuts] == ["7-1-0001", "8-1-0000", "8-1-0001"]
     assert [row.id for row in left_out] == ["7-1-0000", "7-1-0009"]
     assert "no recording" in left_out[0].reason
@@ -94,7 +61,7 @@ def test_word_times_of_a_chapter(corpus, caplog):
     last = "7-1-0001 1 0.055 0.100 7-1-0001\n"
     ctm = chapter / "7-1.words.ctm"
     ctm.write_text(f";; made by hand\n{times}{last}")
-    cuts, left_out = prepare_part(corpus, "dev")
+    cuts, left_out = read_part(corpus, "dev")
     assert left_out == []
     found = {cut.id: cut.supervisions[0].alignment for cut in cuts}
     assert [id for id, alignment in found.items() if alignment] == ["7-1-0001"]
@@ -108,7 +75,7 @@ def test_word_times_of_a_chapter(corpus, caplog):
     assert [item[:3] for item in items] == [item[:3] for item in reference]
     with ctm.open("a") as file:
         file.write("7-1-0005 1 0.0 0.1 GONE\n")
-    prepare_part(corpus, "dev")
+    read_part(corpus, "dev")
     assert "7-1.words.ctm: left aside" in caplog.text
     assert "7-1-0005" in caplog.text
 
@@ -117,13 +84,13 @@ def test_word_times_of_other_words(corpus):
     ctm = corpus / "dev" / "7" / "1" / "7-1.words.ctm"
     ctm.write_text("7-1-0001 1 0.01 0.02 WORD\n")
     with pytest.raises(InputError, match=r"7-1\.words\.ctm: the words of 7-1-0001 "):
-        prepare_part(corpus, "dev")
+        read_part(corpus, "dev")
 
 
 def test_line_without_text_is_a_cut(corpus):
     """Empty text is for the data report to judge."""
     (corpus / "dev" / "7" / "1" / "7-1.trans.txt").write_text("7-1-0000\n7-1-0001 B\n")
-    cuts, _ = prepare_part(corpus, "dev")
+    cuts, _ = read_part(corpus, "dev")
     assert [cut.supervisions[0].text for cut in cuts][:2] == ["", "B"]
 
 
@@ -131,5 +98,5 @@ def test_transcript_that_is_not_utf8(corpus):
     transcript = corpus / "dev" / "7" / "1" / "7-1.trans.txt"
     transcript.write_bytes(b"7-1-0000 CAF\xc9\n")
     with pytest.raises(InputError, match="not UTF-8") as error:
-        prepare_part(corpus, "dev")
+        read_part(corpus, "dev")
     assert str(transcript) in str(error.value)
