@@ -13,6 +13,10 @@ from asrkit.data.left_out import UnusableError
 _UNKNOWN = {1, 4}
 """libsndfile's codes for a format, and for an encoding, that it does not know."""
 
+_UNKNOWN_LENGTH = 2**63 - 1
+"""Frames of a FLAC file that was written into a pipe, as libsndfile 1.2.2 has it; it
+cannot seek there."""
+
 
 class _UnknownFormatError(UnusableError):
     """libsndfile does not know the format; ffmpeg might."""
@@ -27,7 +31,7 @@ def open_sound(path: Path) -> soundfile.SoundFile:
     if not path.is_file():
         raise UnusableError("no such file")
     try:
-        return soundfile.SoundFile(path)
+        file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
         kind = _UnknownFormatError if error.code in _UNKNOWN else UnusableError
         raise kind(describe_failure(path, error)) from error
@@ -38,6 +42,10 @@ def open_sound(path: Path) -> soundfile.SoundFile:
         ) from error
     except Exception as error:  # one bad file must not end the reading of all others
         raise UnusableError(describe_failure(path, error)) from error
+    if file.frames == _UNKNOWN_LENGTH:
+        file.close()
+        raise _UnknownFormatError("its header does not say how long it is")
+    return file
 
 
 def open_readable(path: Path, converted: Path | None) -> soundfile.SoundFile:

@@ -10,7 +10,9 @@ import soundfile
 from asrkit.data.audio import ffmpeg
 from asrkit.data.audio.files import read_audio
 from asrkit.data.audio.signal import read
+from asrkit.data.audio.sound_file import open_sound
 from asrkit.data.corpora.scan import Utterance, scan
+from asrkit.data.left_out import UnusableError
 from asrkit.utils.errors import InputError
 
 RATE = 16000
@@ -52,6 +54,31 @@ def test_raw_is_left_out_and_says_what_to_do(tmp_path):
         match=r"a\.raw cannot .* no header .* sox -r 16000",
     ):
         read_audio(path, RATE)
+
+
+def without_length(path):
+    """Write a second as FLAC and wipe the number of samples, as in a pipe (RFC 9639)."""
+    soundfile.write(path, tone(), RATE)
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # 36 bits of STREAMINFO: total samples, 0 for unknown
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+
+
+def test_flac_from_a_pipe_does_not_say_its_length(tmp_path):
+    path = tmp_path / "a.flac"
+    without_length(path)
+    with pytest.raises(UnusableError, match="does not say how long"):
+        open_sound(path)
+
+
+@needs_ffmpeg
+def test_flac_from_a_pipe_is_read_by_ffmpeg(tmp_path):
+    path = tmp_path / "a.flac"
+    without_length(path)
+    cuts, left_out = scan([utterance(path)], name="x", converted=tmp_path / "converted")
+    assert left_out == []
+    assert [cut.duration for cut in cuts] == [1.0]
 
 
 def test_whatever_a_reader_raises_becomes_a_reason(tmp_path, monkeypatch):
