@@ -57,7 +57,7 @@ def test_raw_is_left_out_and_says_what_to_do(tmp_path):
 
 
 def without_length(path):
-    """Write a second as FLAC and wipe the number of samples, as in a pipe (RFC 9639)."""
+    """Write a second as FLAC without its length, as into a pipe (RFC 9639)."""
     soundfile.write(path, tone(), RATE)
     data = bytearray(path.read_bytes())
     data[21] &= 0xF0  # 36 bits of STREAMINFO: total samples, 0 for unknown
