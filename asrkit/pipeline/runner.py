@@ -39,15 +39,18 @@ def run_pipeline(config: Config, world: World) -> None:
     Raises:
         InputError: Something in configuration or data is wrong.
     """
-    config = decide_sampling_rate(config)
     exp_dir, pipeline = Path(config.exp_dir), config.pipeline
     views = {name: for_stage(config, name) for name in pipeline.order}
-    plain = {
-        name: pipeline.stages[name].matters(shown(view)) for name, view in views.items()
-    }
     trained = [views[name] for name in pipeline.training()]
     if trained:
         choose_search(trained[-1].decode, trained[-1].loss)
+    # It opens the data: mistakes that can be told without them come before.
+    config = decide_sampling_rate(config)
+    views = {n: replace(view, features=config.features) for n, view in views.items()}
+    trained = [views[name] for name in pipeline.training()]
+    plain = {
+        name: pipeline.stages[name].matters(shown(view)) for name, view in views.items()
+    }
     waiting = check_stages(config, plain)
     if not waiting:
         return
