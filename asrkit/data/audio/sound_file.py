@@ -30,6 +30,8 @@ def open_sound(path: Path) -> soundfile.SoundFile:
     """
     if not path.is_file():
         raise UnusableError("no such file")
+    if not path.stat().st_size:
+        raise UnusableError("empty: no bytes")
     try:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
