@@ -17,6 +17,7 @@ from asrkit.data.batches.cuts import plan_once
 from asrkit.data.batches.loader import make_loader
 from asrkit.data.left_out import LeftOut, LeftOutList, write_left_out
 from asrkit.data.report.ids import check_ids
+from asrkit.decoding.scoring.hints import hints
 from asrkit.decoding.scoring.html_report import Decoded
 from asrkit.decoding.scoring.score import Hypothesis, score
 from asrkit.decoding.scoring.wer_files import (
@@ -103,6 +104,8 @@ def decode_set(
         )
     if scored.empty:
         logger.info("%d utterances have an empty hypothesis", scored.empty)
+    for hint in hints(scored):
+        logger.info("%s", hint)
     warn_of_changes(recognizer.tokenizer, hypotheses)
     return Decoded(set_name, method, scored, rtfx, memory)
 
