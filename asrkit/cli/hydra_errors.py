@@ -101,7 +101,8 @@ def _explain_key(key: str, text: str) -> str:
     cls = _OBJECT.search(text)
     name = cls["cls"] if cls else "Config"
     if name == "dict":
-        return f"{full['full'] if full else key}: there is no such key"
+        path = full["full"] if full else key
+        return f"{path}: there is no such key; with a + it is added: +{path}=..."
     return f"{full['full'] if full else key} ({name}): " + unknown_key(
         key, _keys_of(name)
     )

@@ -13,6 +13,7 @@ from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.checks import trusted
 from asrkit.transducer.rules import Topology
 from asrkit.utils.loss_output import LossOutput
+from asrkit.utils.ranges import check_range
 from asrkit.utils.training_progress import TrainingProgress
 
 CELL_NUMBERS = 8
@@ -83,6 +84,9 @@ class Encoded:
     where utterances are whole."""
     nbest: NBestLists | None = None
     """Hypotheses of each utterance."""
+    views: int = 1
+    """Differently augmented views of the same utterances that are in the batch, one
+    after another: B is so many times the utterances."""
 
     @property
     def targets(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -95,6 +99,9 @@ class Criterion(nn.Module, ABC):
 
     modules_used: ClassVar[tuple[str, ...]]
     """Parts of the model that it trains besides the encoder."""
+
+    views: ClassVar[int] = 1
+    """Views of each utterance that it compares in training."""
 
     progress = TrainingProgress()
     """Told before every update."""
@@ -122,6 +129,8 @@ class LossConfig(ABC):
     """The criteria that may have a weight."""
     weights: dict[str, float] = field(default_factory=dict)
     """Weight of each criterion, e.g. ctc; one without a weight is not computed."""
+    cr_ramp: float = 0.1
+    """Share of the training in which the criterion cr_ctc grows to its weight."""
 
     def __post_init__(self) -> None:
         """Check the weights against what there is."""
@@ -135,6 +144,7 @@ class LossConfig(ABC):
                 raise ValueError(
                     f"loss.weights.{name} must be at least 0, got {weight:g}"
                 )
+        check_range(self, "loss", "cr_ramp", least=0, most=1)
         if not any(self.weights.values()):
             raise ValueError("loss.weights: give at least one criterion a weight")
 
@@ -217,16 +227,19 @@ class WeightedCriterion(nn.Module):
         """Parts of the model that are trained."""
         return self._modules_used | {"encoder"}
 
+    @property
+    def views(self) -> int:
+        """Views of each utterance that training needs."""
+        return max(criterion.views for criterion in self._criteria())
+
     def announce(self, progress: TrainingProgress) -> None:
         """Tell all criteria how far training is."""
-        for criterion in self.criteria.values():
-            assert isinstance(criterion, Criterion)
+        for criterion in self._criteria():
             criterion.progress = progress
 
     def take_search(self, find: Find) -> None:
         """Hand a search to the criteria that need one."""
-        for criterion in self.criteria.values():
-            assert isinstance(criterion, Criterion)
+        for criterion in self._criteria():
             criterion.take_search(find)
 
     @trusted()  # the trainer made the tensors
@@ -243,3 +256,6 @@ class WeightedCriterion(nn.Module):
         stats["frames"] = batch.enc_lens.sum()
         stats["tokens"] = batch.token_lens.sum()
         return LossOutput(loss, stats["frames"], stats)
+
+    def _criteria(self) -> list[Criterion]:
+        return [one for one in self.criteria.values() if isinstance(one, Criterion)]

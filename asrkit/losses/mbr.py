@@ -1,7 +1,7 @@
 """Minimum Bayes risk over n-best lists made beforehand (Zhou et al., 2022)."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -89,6 +89,8 @@ class MbrLossConfig(TransducerLossConfig):
     """Minimum Bayes risk over n-best lists made beforehand."""
 
     name = "mbr"
+    # Not cr_ctc: lists of hypotheses have one view.
+    criteria: ClassVar[tuple[str, ...]] = ("transducer", "ctc", "inter_ctc")
 
     weights: dict[str, float] = field(
         default_factory=lambda: {"transducer": 1.0, "ctc": 0.0}

@@ -2,13 +2,13 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from asrkit.losses.criterion import Criterion, Encoded, LossConfig
-from asrkit.losses.ctc import CtcCriterion
+from asrkit.losses.ctc import CTC_CRITERIA, ctc_criterion
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.rules import Rules, Topology, drop_impossible
@@ -55,12 +55,13 @@ def project(model: AsrModel, batch: Encoded) -> tuple[Tensor, Tensor, Tensor, Te
 class TransducerLossConfig(LossConfig):
     """Settings that all transducer losses share."""
 
-    criteria = ("transducer", "ctc")
+    criteria: ClassVar[tuple[str, ...]] = ("transducer", *CTC_CRITERIA)
 
     weights: dict[str, float] = field(
         default_factory=lambda: {"transducer": 1.0, "ctc": 0.3}
     )
-    """Weight of each criterion: transducer, ctc."""
+    """Weight of each criterion: transducer, ctc, inter_ctc (CTC half way up the
+    encoder), cr_ctc (two views of a batch alike: doubles its memory)."""
     topology: Topology = Topology.REGULAR
     """REGULAR, MONOTONIC (one label or blank per frame) or CONSTRAINED."""
     delay_penalty: float = 0.0
@@ -106,8 +107,10 @@ class TransducerLossConfig(LossConfig):
         }
 
     def criterion(self, name: str, model: AsrModel) -> Criterion:
-        """Make CTC, or the transducer loss."""
-        return CtcCriterion() if name == "ctc" else self.transducer(model)
+        """Make what trains the CTC head, or the transducer loss."""
+        if name in CTC_CRITERIA:
+            return ctc_criterion(name, self)
+        return self.transducer(model)
 
     @abstractmethod
     def transducer(self, model: AsrModel) -> Criterion:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from asrkit.losses.criterion import BatchShape, Criterion, Encoded, LossConfig
-from asrkit.losses.ctc import CtcCriterion
+from asrkit.losses.ctc import CTC_CRITERIA, ctc_criterion
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.frame_wise import focal_loss, frame_contexts, frame_wise_loss
 from asrkit.transducer.rules import Topology
@@ -113,7 +113,7 @@ class ViterbiLossConfig(LossConfig):
     """Frame-wise cross-entropy along an alignment, with heads on the encoder."""
 
     name = "viterbi"
-    criteria = ("transducer", "encoder", "middle", "ctc")
+    criteria = ("transducer", "encoder", "middle", *CTC_CRITERIA)
 
     weights: dict[str, float] = field(
         default_factory=lambda: {
@@ -124,7 +124,8 @@ class ViterbiLossConfig(LossConfig):
         }
     )
     """Weight of each criterion: transducer (the joiner along the alignment), encoder
-    and middle (focal heads on the encoder's last and middle block), ctc."""
+    and middle (focal heads on the encoder's last and middle block), ctc, inter_ctc,
+    cr_ctc."""
     label_smoothing: float = 0.2
     """Probability mass that the joiner's targets spread over all tokens, 0 to 1."""
     label_boost: float = 5.0
@@ -162,6 +163,6 @@ class ViterbiLossConfig(LossConfig):
                 return FocalHeadCriterion(model, depth=1.0, factor=self.focal_factor)
             case "middle":
                 return FocalHeadCriterion(model, depth=0.5, factor=self.focal_factor)
-            case "ctc":
-                return CtcCriterion()
+        if name in CTC_CRITERIA:
+            return ctc_criterion(name, self)
         return ViterbiCriterion(self.label_smoothing, self.label_boost)

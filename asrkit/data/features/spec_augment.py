@@ -7,6 +7,10 @@ from torch import Tensor, nn
 
 from asrkit.utils.ranges import check_range
 
+_MORE_TIME_MASKS = 2.5
+"""So many times the time masks, and what they may cover, where views are compared (Yao
+et al., 2025)."""
+
 
 @dataclass(kw_only=True)
 class SpecAugmentConfig:
@@ -31,22 +35,26 @@ class SpecAugmentConfig:
         check_range(self, "augment.spec", *masks, "time_warp", least=0)
         check_range(self, "augment.spec", "max_time_share", least=0, most=1)
 
-    def build(self) -> "SpecAugment":
-        """Make the augmentation."""
+    def build(self, views: int = 1) -> "SpecAugment":
+        """Make the augmentation; of several views each has more time masks."""
+        more = 1.0 if views == 1 else _MORE_TIME_MASKS
         return SpecAugment(
             time_warp=self.time_warp,
             num_freq_masks=self.num_freq_masks,
             max_freq_mask=self.max_freq_mask,
-            num_time_masks=self.num_time_masks,
+            num_time_masks=round(more * self.num_time_masks),
             max_time_mask=self.max_time_mask,
-            max_time_share=self.max_time_share,
+            max_time_share=min(1.0, more * self.max_time_share),
+            views=views,
         )
 
 
 class SpecAugment(nn.Module):
     """Warps and masks normalised features; masks are filled with 0, the mean.
 
-    Arguments as in `SpecAugmentConfig`.
+    Arguments as in `SpecAugmentConfig`, and `views`: how often each utterance is in a
+    batch, one view after another. Views are warped alike and masked differently: a
+    frame of one is the same frame of the other.
     """
 
     def __init__(
@@ -58,6 +66,7 @@ class SpecAugment(nn.Module):
         num_time_masks: int,
         max_time_mask: int,
         max_time_share: float,
+        views: int = 1,
     ) -> None:
         super().__init__()
         self.time_warp = time_warp
@@ -66,12 +75,15 @@ class SpecAugment(nn.Module):
         self.num_time_masks = num_time_masks
         self.max_time_mask = max_time_mask
         self.max_time_share = max_time_share
+        self.views = views
 
     @torch.no_grad()
     def forward(self, feats: Tensor, feat_lens: Tensor) -> Tensor:
         """Augment feats (B, T_in, F) of feat_lens (B,); the shape stays."""
         if self.time_warp > 0:
-            feats = warp_time(feats, feat_lens, self.time_warp)
+            once = len(feats) // self.views
+            warped = warp_time(feats[:once], feat_lens[:once], self.time_warp)
+            feats = warped.repeat(self.views, 1, 1)
         B, T, num_bins = feats.shape
         bins = torch.full((B,), num_bins, device=feats.device)
         widest = torch.full((B,), self.max_freq_mask, device=feats.device)

@@ -144,7 +144,7 @@ def build_task(run: StageRun) -> AsrTask:
         model,
         criterion,
         config.features.build(),
-        config.augment.spec.build(),
+        config.augment.spec.build(criterion.views),
         freeze=stage.freeze,
         chunker=None
         if chunks is None

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from torch import Tensor, nn
 
 from asrkit.data.batches.batch import Batch
+from asrkit.data.batches.nbest import NBestLists
 from asrkit.data.features.chunks import Chunker
 from asrkit.data.features.fbank import Fbank, num_frames
 from asrkit.data.features.spec_augment import SpecAugment
@@ -57,12 +58,11 @@ class AsrTask(nn.Module):
         if self.training and self.chunker is not None:
             return self._encode_pieces(self.chunker, feats, feat_lens, batch)
         layers, enc_lens = self._layers(feats, feat_lens)
-        return Encoded(
-            layers[-1],
+        return self._encoded(
+            layers,
             enc_lens,
             batch.tokens,
             batch.token_lens,
-            layers=layers,
             alignment=batch.alignment,
             nbest=batch.nbest,
         )
@@ -99,18 +99,53 @@ class AsrTask(nn.Module):
         assert batch.alignment is not None
         pieces = chunker(feats, feat_lens, batch.alignment)
         layers, enc_lens = self._layers(pieces.feats, pieces.feat_lens)
-        return Encoded(
-            layers[-1],
+        return self._encoded(
+            layers,
             enc_lens,
             *compact_labels(pieces.alignment),
-            layers=layers,
             alignment=pieces.alignment,
             carried=pieces.carried,
         )
 
+    @property
+    def views(self) -> int:
+        """Return how often each utterance is in a batch now."""
+        return self.criterion.views if self.training else 1
+
     def _layers(self, feats: Tensor, feat_lens: Tensor) -> tuple[list[Tensor], Tensor]:
         augment = self.augment if self.training else None
+        feats, feat_lens = again(feats, self.views), again(feat_lens, self.views)
         return self.model.encode_layers(feats, feat_lens, augment)
+
+    def _encoded(
+        self,
+        layers: list[Tensor],
+        enc_lens: Tensor,
+        tokens: Tensor,
+        token_lens: Tensor,
+        *,
+        alignment: Tensor | None,
+        carried: Tensor | None = None,
+        nbest: NBestLists | None = None,
+    ) -> Encoded:
+        """Put together what the encoder gave of all views and what belongs to each."""
+        views = self.views
+        return Encoded(
+            layers[-1],
+            enc_lens,
+            again(tokens, views),
+            again(token_lens, views),
+            layers=layers,
+            alignment=None if alignment is None else again(alignment, views),
+            carried=None if carried is None else again(carried, views),
+            nbest=nbest,
+            views=views,
+        )
+
+
+def again(tensor: Tensor, times: int) -> Tensor:
+    """Return a batch's rows so many times, one copy of all after another."""
+    return tensor if times == 1 else tensor.repeat(times, *[1] * (tensor.ndim - 1))
 
 
 def freeze_parameters(model: nn.Module, patterns: Sequence[str]) -> None:

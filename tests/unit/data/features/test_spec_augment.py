@@ -1,5 +1,6 @@
 """SpecAugment masks what it may and leaves the rest as it is."""
 
+import pytest
 import torch
 
 from asrkit.data.features.spec_augment import SpecAugmentConfig, draw_masks, warp_time
@@ -64,3 +65,24 @@ def test_warping_is_monotonic_keeps_the_ends_and_the_padding():
             assert abs(inside[0].item()) < 1e-5
             torch.testing.assert_close(out[b, length:], ramp[b, length:])
     assert not torch.equal(out[0], ramp[0])
+
+
+def test_views_are_warped_alike_and_masked_differently():
+    torch.manual_seed(0)
+    feats, lens = torch.rand(3, 100, 20).add(1.0), torch.tensor([100, 70, 40])
+    feats, lens = feats.repeat(2, 1, 1), lens.repeat(2)
+    config = SpecAugmentConfig(time_warp=20)
+    found = config.build(views=2)(feats, lens)
+    one, other = found.chunk(2)
+    both = (one != 0) & (other != 0)
+    assert torch.equal(one[both], other[both])
+    assert not torch.equal(one == 0, other == 0)
+    # warped: alike, but not as they were
+    assert not torch.equal(one[both], feats[:3][both])
+
+
+def test_views_have_more_time_masks():
+    one, two = SpecAugmentConfig().build(), SpecAugmentConfig().build(views=2)
+    assert (one.num_time_masks, two.num_time_masks) == (10, 25)
+    assert two.max_time_share == pytest.approx(2.5 * one.max_time_share)
+    assert (one.num_freq_masks, two.num_freq_masks) == (2, 2)

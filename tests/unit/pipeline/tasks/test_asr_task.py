@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+from torch import nn
 
 from asrkit.data.batches.batch import Batch
 from asrkit.data.features.augment import AugmentConfig
@@ -118,3 +119,19 @@ def test_what_takes_the_memory_is_named_with_the_keys_to_change():
         "loss=fused", "data.max_seconds",
     ):  # fmt: skip
         assert key in explained
+
+
+def test_two_views_of_a_batch_are_trained_on_as_one():
+    """Without augmentation both are the batch: losses double, per frame they stay."""
+    weights = {"transducer": 1.0, "ctc": 0.3}
+    task = make_task(FullLossConfig(weights=weights))
+    seen = make_task(FullLossConfig(weights={**weights, "cr_ctc": 0.2}))
+    for one in (task, seen):
+        one.augment = nn.Identity()
+        one.augment.forward = lambda feats, lens: feats
+    batch = make_batch([0, 1, 2])
+    once, twice = task.train()(batch), seen.train()(batch)
+    torch.testing.assert_close(twice.loss / twice.weight, once.loss / once.weight)
+    assert twice.weight == 2 * once.weight
+    assert twice.stats["utterances"] == once.stats["utterances"] == 3
+    torch.testing.assert_close(seen.eval()(batch).loss, task.eval()(batch).loss)
