@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from asrkit.losses.criterion import Encoded
-from asrkit.transducer.aligned_band import AlignedBand, aligned_band
+from asrkit.transducer.lattices.aligned_band import AlignedBand, aligned_band
 from asrkit.transducer.rules import Topology
 from asrkit.utils.ranges import check_range
 from asrkit.utils.training_progress import TrainingProgress

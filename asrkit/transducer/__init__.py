@@ -5,12 +5,12 @@ the letters of the shapes.
 """
 
 from asrkit.transducer.align import BestPaths, viterbi_align
-from asrkit.transducer.aligned_band import AlignedBand, aligned_band
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.checks import trusted
 from asrkit.transducer.frame_wise import focal_loss, frame_wise_loss
 from asrkit.transducer.full import transducer_loss
 from asrkit.transducer.fused import fused_loss
+from asrkit.transducer.lattices.aligned_band import AlignedBand, aligned_band
 from asrkit.transducer.lattices.lattice import Lattice, lattice
 from asrkit.transducer.nbest_mbr import MbrLoss, nbest_mbr_loss
 from asrkit.transducer.pruned import gather_ranges, prune_ranges, pruned_loss
