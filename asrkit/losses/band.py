@@ -15,7 +15,7 @@ from asrkit.utils.training_progress import TrainingProgress
 
 @dataclass(kw_only=True)
 class BandConfig:
-    """Paths near an alignment, before all of them (arXiv 2011.03072, section 2)."""
+    """Paths near an alignment, before all of them (arXiv 2011.03072)."""
 
     radii: list[int] = field(default_factory=list)
     """Encoder frames that a label may be away from where the alignment has it, one

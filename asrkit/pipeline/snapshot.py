@@ -8,8 +8,10 @@ from typing import Any
 import yaml
 
 from asrkit.pipeline.old_configs import update_saved
+from asrkit.pipeline.saved_config import read_config
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
+from asrkit.utils.plain import to_plain
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ def check_snapshot(plain: Any, path: Path, *, done: bool) -> None:
     if not path.is_file():
         return
     old = update_saved(yaml.safe_load(path.read_text(encoding="utf-8")))
-    changed = differences(old, plain)
+    changed = differences(_with_new_keys(old, plain), plain)
     matters = {
         key: pair
         for key, pair in changed.items()
@@ -96,3 +98,14 @@ def check_snapshot(plain: Any, path: Path, *, done: bool) -> None:
     for key, (before, after) in changed.items():
         if not done:
             logger.info("changed since the last start: %s %s -> %s", key, before, after)
+
+
+def _with_new_keys(old: Any, plain: Any) -> dict[str, Any]:
+    """Return what was saved, flat, with the defaults of keys that came later."""
+    known = flatten(old)
+    try:
+        defaults = flatten(to_plain(read_config(old)))
+    except InputError:  # it names what is no longer there: a difference of its own
+        return known
+    later = [key for key in flatten(plain) if key not in known and key in defaults]
+    return known | {key: defaults[key] for key in later}

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from asrkit.losses.band import BandConfig
+from asrkit.losses.fused import FusedLossConfig
 from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.saved_config import read_config
 from asrkit.pipeline.snapshot import check_snapshot, write_snapshot
@@ -105,6 +107,17 @@ def test_a_snapshot_whose_loss_had_hat_is_that_of_a_joiner_with_it(path, done):
     check_snapshot(new, path, done=done)
     with pytest.raises(InputError, match=r"joiner\.hat=True, now it is False"):
         check_snapshot({**new, "joiner": {"dim": 8, "hat": False}}, path, done=done)
+
+
+def test_a_key_that_came_later_had_its_default(path):
+    now = {"loss": to_plain(FusedLossConfig())}
+    then = {"loss": {**now["loss"]}}
+    del then["loss"]["band"], then["loss"]["cr_ramp"]
+    write_snapshot(then, path)
+    check_snapshot(now, path, done=True)
+    banded = {"loss": to_plain(FusedLossConfig(band=BandConfig(radii=[2])))}
+    with pytest.raises(InputError, match=r"loss\.band\.radii=\[\], now it is \[2\]"):
+        check_snapshot(banded, path, done=True)
 
 
 def test_without_a_snapshot_there_is_nothing_to_compare(tmp_path):
