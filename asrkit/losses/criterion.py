@@ -131,6 +131,9 @@ class LossConfig(ABC):
     """Weight of each criterion, e.g. ctc; one without a weight is not computed."""
     cr_ramp: float = 0.1
     """Share of the training in which the criterion cr_ctc grows to its weight."""
+    starts: dict[str, float] = field(default_factory=dict)
+    """Share of the training from which on a criterion is computed, e.g. {transducer: 0.2};
+    one that is not named is from the start."""
 
     def __post_init__(self) -> None:
         """Check the weights against what there is."""
@@ -147,6 +150,21 @@ class LossConfig(ABC):
         check_range(self, "loss", "cr_ramp", least=0, most=1)
         if not any(self.weights.values()):
             raise ValueError("loss.weights: give at least one criterion a weight")
+        for name, share in self.starts.items():
+            if name not in self.trained:
+                raise ValueError(
+                    f"loss.starts.{name}: no such criterion has a weight; choose from "
+                    f"{', '.join(self.trained)}"
+                )
+            if not 0 <= share < 1:
+                raise ValueError(
+                    f"loss.starts.{name} is a share of the training, at least 0 and "
+                    f"below 1, got {share:g}"
+                )
+        if all(self.starts.get(name, 0.0) > 0 for name in self.trained):
+            raise ValueError(
+                "loss.starts: nothing would be trained at first; leave one criterion out"
+            )
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -156,7 +174,7 @@ class LossConfig(ABC):
     @property
     def phases(self) -> tuple[float, ...]:
         """Shares of the training, 0 to 1, from which on it computes something else."""
-        return (0.0,)
+        return tuple(sorted({0.0, *self.starts.values()}))
 
     @property
     def paths(self) -> Topology | None:
@@ -203,7 +221,8 @@ class LossConfig(ABC):
     def build(self, model: AsrModel) -> "WeightedCriterion":
         """Make the weighted sum for a model."""
         criteria = {name: self.criterion(name, model) for name in self.trained}
-        return WeightedCriterion(criteria, {n: self.weights[n] for n in criteria})
+        weights = {name: self.weights[name] for name in criteria}
+        return WeightedCriterion(criteria, weights, self.starts)
 
 
 class WeightedCriterion(nn.Module):
@@ -212,14 +231,21 @@ class WeightedCriterion(nn.Module):
     Args:
         criteria: By name.
         weights: Of the same names.
+        starts: Share of the training before which some are not computed; validation
+            computes all.
     """
 
     def __init__(
-        self, criteria: Mapping[str, Criterion], weights: Mapping[str, float]
+        self,
+        criteria: Mapping[str, Criterion],
+        weights: Mapping[str, float],
+        starts: Mapping[str, float],
     ) -> None:
         super().__init__()
         self.criteria = nn.ModuleDict(criteria)
         self.weights = dict(weights)
+        self.starts = dict(starts)
+        self.share = 0.0
         self._modules_used = {n for c in criteria.values() for n in c.modules_used}
 
     @property
@@ -234,6 +260,7 @@ class WeightedCriterion(nn.Module):
 
     def announce(self, progress: TrainingProgress) -> None:
         """Tell all criteria how far training is."""
+        self.share = progress.share
         for criterion in self._criteria():
             criterion.progress = progress
 
@@ -248,6 +275,8 @@ class WeightedCriterion(nn.Module):
         stats: dict[str, Tensor] = {}
         weighted = []
         for name, criterion in self.criteria.items():
+            if self.training and self.share < self.starts.get(name, 0.0):
+                continue
             loss, further = criterion(model, batch)
             weighted.append(self.weights[name] * loss)
             stats |= {name: loss.detach(), **further}

@@ -57,4 +57,5 @@ class ProjectedLossConfig(TransducerLossConfig):
     @property
     def phases(self) -> tuple[float, ...]:
         """The first band, and what follows the last."""
-        return (0.0, self.band.share) if self.band.radii else (0.0,)
+        later = {self.band.share} if self.band.radii else set()
+        return tuple(sorted({*super().phases, *later}))

@@ -130,7 +130,7 @@ class SampledLossConfig(TransducerLossConfig):
     @property
     def phases(self) -> tuple[float, ...]:
         """A sample; at the end all tokens."""
-        return (0.0, 1.0)
+        return (*super().phases, 1.0)
 
     def lattice_numbers(
         self, shape: BatchShape, vocab_size: int, joiner_dim: int

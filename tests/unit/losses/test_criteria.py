@@ -52,6 +52,14 @@ def compute(config, *, share=0.0, update=0, train=True, hat=False):
     return output, (enc_out.grad, joiner)
 
 
+def compute_parts(config, *, share=0.0, train=True):
+    """Return the sums that a criterion logs."""
+    model = make_model()
+    criterion = config.build(model).train(train)
+    criterion.announce(TrainingProgress(share))
+    return criterion(model, Encoded(*make_batch())).stats
+
+
 def assert_same(one, other):
     torch.testing.assert_close(one[0].loss, other[0].loss)
     for a, b in zip(one[1], other[1], strict=True):
@@ -175,3 +183,30 @@ def test_a_sample_that_cannot_be_drawn_is_refused(change, message):
 def test_a_band_of_one_row_is_refused():
     with pytest.raises(ValueError, match=r"loss.s_range must be at least 2"):
         PrunedLossConfig(s_range=1)
+
+
+def test_a_criterion_starts_when_it_is_told_to():
+    later = FusedLossConfig(starts={"transducer": 0.25})
+    assert later.phases == (0.0, 0.25)
+    before = compute_parts(later, share=0.2)
+    alone = compute_parts(FusedLossConfig(weights={"ctc": 0.3}), share=0.2)
+    both = compute_parts(FusedLossConfig(), share=0.25)
+    assert before.keys() == alone.keys()
+    torch.testing.assert_close(before, alone)
+    torch.testing.assert_close(compute_parts(later, share=0.25), both)
+    # Validation sees the whole criterion from the beginning.
+    whole = compute_parts(later, train=False)
+    torch.testing.assert_close(whole, both)
+
+
+@pytest.mark.parametrize(
+    ("starts", "message"),
+    [
+        ({"ctc": 0.2, "transducer": 0.1}, "nothing would be trained"),
+        ({"cr_ctc": 0.1}, "starts.cr_ctc.*transducer, ctc"),
+        ({"transducer": 1.0}, "starts.transducer.*below 1"),
+    ],
+)
+def test_starts_that_make_no_sense_are_refused(starts, message):
+    with pytest.raises(ValueError, match=message):
+        FusedLossConfig(starts=starts)
