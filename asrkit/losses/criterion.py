@@ -19,6 +19,9 @@ from asrkit.utils.training_progress import TrainingProgress
 CELL_NUMBERS = 8
 """That a lattice keeps a cell."""
 
+CTC_CRITERIA = ("ctc", "inter_ctc", "cr_ctc")
+"""Criteria of the CTC head, which every loss may have beside its own."""
+
 
 class BatchShape(Protocol):
     """The lengths of a batch."""
@@ -131,9 +134,9 @@ class LossConfig(ABC):
     """Weight of each criterion, e.g. ctc; one without a weight is not computed."""
     cr_ramp: float = 0.1
     """Share of the training in which the criterion cr_ctc grows to its weight."""
-    starts: dict[str, float] = field(default_factory=dict)
-    """Share of the training from which on a criterion is computed, e.g. {transducer: 0.2};
-    one that is not named is from the start."""
+    ctc_first: float = 0.0
+    """Share of the training in which only the CTC criteria are computed: the encoder
+    learns where labels are before the transducer's own criterion sets in."""
 
     def __post_init__(self) -> None:
         """Check the weights against what there is."""
@@ -150,20 +153,12 @@ class LossConfig(ABC):
         check_range(self, "loss", "cr_ramp", least=0, most=1)
         if not any(self.weights.values()):
             raise ValueError("loss.weights: give at least one criterion a weight")
-        for name, share in self.starts.items():
-            if name not in self.trained:
-                raise ValueError(
-                    f"loss.starts.{name}: no such criterion has a weight; choose from "
-                    f"{', '.join(self.trained)}"
-                )
-            if not 0 <= share < 1:
-                raise ValueError(
-                    f"loss.starts.{name} is a share of the training, at least 0 and "
-                    f"below 1, got {share:g}"
-                )
-        if all(self.starts.get(name, 0.0) > 0 for name in self.trained):
+        check_range(self, "loss", "ctc_first", least=0, below=1)
+        if self.ctc_first and not any(name in CTC_CRITERIA for name in self.trained):
             raise ValueError(
-                "loss.starts: nothing would be trained at first; leave one criterion out"
+                f"loss.ctc_first={self.ctc_first:g}: only CTC criteria are computed at "
+                "first, and none has a weight; give loss.weights.ctc one, or set "
+                "loss.ctc_first=0"
             )
 
     @property
@@ -174,7 +169,7 @@ class LossConfig(ABC):
     @property
     def phases(self) -> tuple[float, ...]:
         """Shares of the training, 0 to 1, from which on it computes something else."""
-        return tuple(sorted({0.0, *self.starts.values()}))
+        return tuple(sorted({0.0, self.ctc_first}))
 
     @property
     def paths(self) -> Topology | None:
@@ -222,7 +217,7 @@ class LossConfig(ABC):
         """Make the weighted sum for a model."""
         criteria = {name: self.criterion(name, model) for name in self.trained}
         weights = {name: self.weights[name] for name in criteria}
-        return WeightedCriterion(criteria, weights, self.starts)
+        return WeightedCriterion(criteria, weights, self.ctc_first)
 
 
 class WeightedCriterion(nn.Module):
@@ -231,20 +226,20 @@ class WeightedCriterion(nn.Module):
     Args:
         criteria: By name.
         weights: Of the same names.
-        starts: Share of the training before which some are not computed; validation
-            computes all.
+        ctc_first: Share of the training in which those of CTC alone are computed;
+            validation computes all.
     """
 
     def __init__(
         self,
         criteria: Mapping[str, Criterion],
         weights: Mapping[str, float],
-        starts: Mapping[str, float],
+        ctc_first: float,
     ) -> None:
         super().__init__()
         self.criteria = nn.ModuleDict(criteria)
         self.weights = dict(weights)
-        self.starts = dict(starts)
+        self.ctc_first = ctc_first
         self.share = 0.0
         self._modules_used = {n for c in criteria.values() for n in c.modules_used}
 
@@ -274,8 +269,9 @@ class WeightedCriterion(nn.Module):
         """Return the weighted sum."""
         stats: dict[str, Tensor] = {}
         weighted = []
+        ctc_only = self.training and self.share < self.ctc_first
         for name, criterion in self.criteria.items():
-            if self.training and self.share < self.starts.get(name, 0.0):
+            if ctc_only and name not in CTC_CRITERIA:
                 continue
             loss, further = criterion(model, batch)
             weighted.append(self.weights[name] * loss)

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 import torch.nn.functional as F
 from torch import Tensor
 
-from asrkit.losses.criterion import BatchShape, Criterion, Encoded, LossConfig
+from asrkit.losses.criterion import (
+    CTC_CRITERIA,
+    BatchShape,
+    Criterion,
+    Encoded,
+    LossConfig,
+)
 from asrkit.models.asr_model import AsrModel
 from asrkit.utils.lengths import make_pad_mask
-
-CTC_CRITERIA = ("ctc", "inter_ctc", "cr_ctc")
-"""Criteria of the CTC head, which every loss may have beside its own."""
 
 
 class CtcCriterion(Criterion):

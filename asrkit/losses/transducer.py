@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from asrkit.losses.criterion import Criterion, Encoded, LossConfig
-from asrkit.losses.ctc import CTC_CRITERIA, ctc_criterion
+from asrkit.losses.criterion import CTC_CRITERIA, Criterion, Encoded, LossConfig
+from asrkit.losses.ctc import ctc_criterion
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.rules import Rules, Topology, drop_impossible

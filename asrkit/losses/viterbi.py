@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from asrkit.losses.criterion import BatchShape, Criterion, Encoded, LossConfig
-from asrkit.losses.ctc import CTC_CRITERIA, ctc_criterion
+from asrkit.losses.criterion import (
+    CTC_CRITERIA,
+    BatchShape,
+    Criterion,
+    Encoded,
+    LossConfig,
+)
+from asrkit.losses.ctc import ctc_criterion
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.frame_wise import focal_loss, frame_contexts, frame_wise_loss
 from asrkit.transducer.rules import Topology

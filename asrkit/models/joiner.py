@@ -1,5 +1,6 @@
 """The joiner: weight @ tanh(enc_proj + pred_proj) + bias, and its distribution."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +58,10 @@ class Joiner(nn.Module):
         self.pred_proj = nn.Linear(pred_dim, dim, bias=False)
         self.output = nn.Linear(dim, vocab_size)
         self.hat = hat
+        if not hat:
+            # Most frames have no label: blank is as likely as all labels together before
+            # anything is learnt, as with a sigmoid of its own.
+            nn.init.constant_(self.output.bias[:1], math.log(vocab_size - 1))
 
     def forward(self, enc_proj: Tensor, pred_proj: Tensor) -> Tensor:
         """Map projections that broadcast to (..., J) to logits (..., V)."""

@@ -185,8 +185,8 @@ def test_a_band_of_one_row_is_refused():
         PrunedLossConfig(s_range=1)
 
 
-def test_a_criterion_starts_when_it_is_told_to():
-    later = FusedLossConfig(starts={"transducer": 0.25})
+def test_ctc_comes_first_where_it_is_told_to():
+    later = FusedLossConfig(ctc_first=0.25)
     assert later.phases == (0.0, 0.25)
     before = compute_parts(later, share=0.2)
     alone = compute_parts(FusedLossConfig(weights={"ctc": 0.3}), share=0.2)
@@ -199,14 +199,6 @@ def test_a_criterion_starts_when_it_is_told_to():
     torch.testing.assert_close(whole, both)
 
 
-@pytest.mark.parametrize(
-    ("starts", "message"),
-    [
-        ({"ctc": 0.2, "transducer": 0.1}, "nothing would be trained"),
-        ({"cr_ctc": 0.1}, "starts.cr_ctc.*transducer, ctc"),
-        ({"transducer": 1.0}, "starts.transducer.*below 1"),
-    ],
-)
-def test_starts_that_make_no_sense_are_refused(starts, message):
-    with pytest.raises(ValueError, match=message):
-        FusedLossConfig(starts=starts)
+def test_ctc_first_without_ctc_is_refused():
+    with pytest.raises(ValueError, match=r"ctc_first=0.2.*loss.weights.ctc"):
+        FusedLossConfig(weights={"transducer": 1.0}, ctc_first=0.2)

@@ -57,7 +57,7 @@ class Text:
 def test_steps_along_the_gradient_lower_the_expected_risk():
     model = make_model()
     criterion = MbrLossConfig(reference_weight=0.0).build(model)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
     risks = []
     for _ in range(6):
         output = criterion(model, make_batch(LISTS))
