@@ -13,6 +13,8 @@ from asrkit.cli.recipe import prepare
 from asrkit.cli.recipe.recipe import Corpus, Recipe
 from asrkit.data.corpora.download import download, download_archive
 from asrkit.data.synthesis.corpus import synthesize
+from asrkit.data.synthesis.plan import Spec
+from asrkit.data.synthesis.specs import DEMO, DEMO_HARD
 
 OPENSLR = "https://www.openslr.org/resources"
 # Part of LibriSpeech (12) or Mini LibriSpeech (31): resource, MD5 of the archive.
@@ -54,9 +56,13 @@ def librispeech(train: list[str], dev: list[str], test: list[str]) -> Corpus:
     )
 
 
-def speak_demo(folder: Path, jobs: int | None) -> None:
-    """Speak the demo corpus."""
-    synthesize(folder, jobs=jobs)
+def spoken(spec: Spec, experiment: str) -> Corpus:
+    """Describe a corpus that espeak-ng speaks."""
+
+    def speak(folder: Path, jobs: int | None) -> None:
+        synthesize(folder, spec, jobs=jobs)
+
+    return Corpus(fetch=speak, experiment=experiment)
 
 
 def fetch_lexicon(folder: Path) -> Path:
@@ -74,7 +80,8 @@ def fetch_lm_text(folder: Path) -> Path:
 RECIPE = Recipe(
     name="librispeech",
     corpora={
-        "demo": Corpus(fetch=speak_demo, experiment="demo"),
+        "demo": spoken(DEMO, "demo"),
+        "demo_hard": spoken(DEMO_HARD, "demo_hard"),
         # Mini LibriSpeech has no test part of its own.
         "mini": librispeech(["train-clean-5"], ["dev-clean-2"], ["dev-clean-2"]),
         "100": librispeech(TRAIN[:1], DEV, TEST),

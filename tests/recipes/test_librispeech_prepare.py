@@ -5,9 +5,12 @@ import os
 import numpy as np
 import pytest
 import soundfile
+from hydra import compose, initialize_config_dir
 from lhotse import CutSet
 from lhotse.testing.dummies import dummy_cut, dummy_supervision
+from omegaconf import OmegaConf
 
+from asrkit.config import register
 from asrkit.data.corpora.formats import librispeech
 from asrkit.data.corpora.manifests import (
     list_parts,
@@ -16,7 +19,7 @@ from asrkit.data.corpora.manifests import (
     write_manifests,
 )
 from asrkit.utils.errors import InputError
-from tests.recipes.recipes import load
+from tests.recipes.recipes import ROOT, load
 
 prepare = load("librispeech")
 
@@ -129,11 +132,11 @@ def test_missing_folder(tmp_path):
         prepare.main(["--corpus", str(tmp_path / "no"), "--data-dir", str(tmp_path)])
 
 
-@pytest.mark.parametrize("corpus", ["demo", "mini"])
+@pytest.mark.parametrize("corpus", ["demo", "demo_hard", "mini"])
 def test_named_corpora(corpus, tmp_path, monkeypatch, capsys):
     """The recipe finds what download and synthesis leave."""
 
-    def make(folder, **_):
+    def make(folder, *_, **__):
         for part in ("train", "dev", "test"):
             record(folder, part)
 
@@ -145,6 +148,25 @@ def test_named_corpora(corpus, tmp_path, monkeypatch, capsys):
     (cut,) = load_cuts(tmp_path / corpus / "manifests", "dev")
     assert cut.recording.sources[0].source.startswith(str(tmp_path / corpus / "corpus"))
     assert "stage 1: manifests in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("corpus", ["demo", "demo_hard"])
+def test_spoken_corpora_have_experiments_of_their_own(corpus, tmp_path, capsys):
+    cut = dummy_cut(0, duration=10.0, supervisions=[dummy_supervision(0)])
+    parts = dict.fromkeys(("train", "dev", "test"), CutSet.from_cuts([cut]))
+    write_manifests(parts, {}, tmp_path / corpus / "manifests")
+    prepare.main(["--corpus", corpus, "--data-dir", str(tmp_path), "--settings"])
+    lines = capsys.readouterr().out.splitlines()
+    assert f"experiment={corpus}" in lines
+    register()
+    search = f"hydra.searchpath=[file://{ROOT}/recipes/librispeech/conf]"
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = OmegaConf.to_object(compose("config", [search, *lines]))
+    assert config.data.manifests == str(tmp_path / corpus / "manifests")
+    assert (config.data.train, config.data.test) == (["train"], ["test"])
+    assert config.exp_dir == f"exp/{corpus}"
+    assert config.num_updates == {"demo": 1000, "demo_hard": 1800}[corpus]
+    assert config.tokenizer.vocab_size == {"demo": 70, "demo_hard": 128}[corpus]
 
 
 def test_every_part_has_a_checksum_and_a_use(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Made-up sentences for the demo corpus."""
 
-import random
+from asrkit.data.synthesis.grammar import START, Grammar
 
 # Every word is drawn evenly and most say nothing about their neighbours, so that a
 # recognizer has to listen. No two of the words sound alike (TWO, but no TO).
@@ -29,31 +29,6 @@ TEMPLATES = (
     "THINGS WHERE THINGS AND WHO",
     "NUMBER NUMBER COLOR PLACE",
 )
-
-
-def draw_sentences(counts: list[int], rng: random.Random) -> list[list[str]]:
-    """Draw lists of sentences; no sentence is in two lists or twice in one.
-
-    Args:
-        counts: Sentences of each list.
-        rng: Source of randomness; the first lists do not depend on later counts.
-    """
-    seen: set[str] = set()
-    lists: list[list[str]] = []
-    for count in counts:
-        sentences: list[str] = []
-        while len(sentences) < count:
-            sentence = _fill(rng.choice(TEMPLATES), rng)
-            if sentence not in seen:
-                seen.add(sentence)
-                sentences.append(sentence)
-        lists.append(sentences)
-    return lists
-
-
-def _fill(template: str, rng: random.Random) -> str:
-    words = (
-        rng.choice(WORDS[slot].split()) if slot in WORDS else slot
-        for slot in template.split()
-    )
-    return " ".join(words)
+GRAMMAR: Grammar = {START: TEMPLATES} | {
+    slot: choices.split() for slot, choices in WORDS.items()
+}
