@@ -12,9 +12,9 @@ TABLE.yaml says which recipe is run, what all runs have, and what each has of it
       single: []
       progressive: [pipeline=progressive]
 
-So many runs go on at a time, with one thread each, each in DIR/SETTING-SEED; what is done
-is not done again, so that a table can grow. Prints the median updates and minutes of all
-stages, test WER, and its mean and standard deviation over seeds.
+So many runs go on at a time, with one thread each, each in DIR/SETTING-SEED; what is
+done is not done again, so that a table can grow. Prints the median updates and minutes
+of all stages, test WER, and its mean and standard deviation over seeds.
 """
 
 import argparse
