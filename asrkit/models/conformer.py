@@ -24,6 +24,10 @@ class Positions(str, Enum):
     RELATIVE = "relative"
 
 
+_BRANCH_SCALE = 0.05
+"""What a branch of a block gives at first, compared with what it is given."""
+
+
 @dataclass(kw_only=True)
 class ConformerConfig(EncoderConfig):
     """The conformer encoder."""
@@ -205,6 +209,17 @@ class ConformerBlock(nn.Module):
         self.second_ff = FeedForward(dim, ff_dim, dropout)
         self.final_norm = nn.LayerNorm(dim)
         self.dropout = Dropout(dropout)
+        # A block begins as little more than its last norm: what the front end gives
+        # reaches the loss at once, and branches add to it as they learn (Goyal et al.,
+        # 2017, section 5.1, and Zhang et al., 2019, begin residual branches at zero).
+        for last in (
+            self.first_ff.down,
+            self.attention.out_proj,
+            self.convolution.pointwise,
+            self.second_ff.down,
+        ):
+            nn.init.normal_(last.weight, std=_BRANCH_SCALE * last.in_features**-0.5)
+            nn.init.zeros_(last.bias)
 
     def forward(
         self, x: Tensor, positions: Tensor, attn_mask: Tensor, frame_mask: Tensor
