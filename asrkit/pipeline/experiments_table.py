@@ -186,7 +186,7 @@ def time_left(folder: Path, reading: LogReading) -> float | None:
         return None
     first, last = reading.points
     config = yaml.safe_load((folder / reading.stage / "config.yaml").read_text("utf-8"))
-    length = config["pipeline"]["stages"][reading.stage]
+    length = config.get("lm", config)  # of a language model's stage, or of all others
     updates = length.get("num_updates")
     before, now, end = (
         (first.epochs, last.epochs, length["num_epochs"])

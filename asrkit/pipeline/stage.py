@@ -32,6 +32,10 @@ class StageConfig:
         """Name the stages whose results this one takes."""
         return []
 
+    def rest_of(self) -> list[str]:
+        """Name the stages whose unspent budget this one spends."""
+        return []
+
     def view(self, config: "Config") -> "Config":
         """Return the configuration as this stage takes it; `set` is in it already."""
         return config
@@ -76,6 +80,24 @@ class PipelineConfig:
                 )
         if not self.order:
             raise ValueError("pipeline.order is empty: name at least one stage")
+        self._check_rests()
+
+    def _check_rests(self) -> None:
+        """Check that what is left of a budget is there, and is spent once."""
+        takers: dict[str, str] = {}
+        for name in self.order:
+            for source in self.stages[name].rest_of():
+                if source in takers:
+                    raise ValueError(
+                        f"the stages {takers[source]} and {name} both take the rest of "
+                        f"{source!r}: it can be spent once"
+                    )
+                if source in self.stages and not self.stages[source].trains:
+                    raise ValueError(
+                        f"stage {name} takes the rest of {source!r}, which does not "
+                        "train and so leaves none"
+                    )
+                takers[source] = name
 
     def training(self) -> list[str]:
         """Name the stages that train the recognizer, in their order."""

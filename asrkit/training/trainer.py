@@ -12,27 +12,27 @@ from torch import nn
 from asrkit.training.checkpoints.average import RunningAverage
 from asrkit.training.checkpoints.checkpoint import Checkpoints, State
 from asrkit.training.checkpoints.lock import FolderLock
-from asrkit.training.checkpoints.rng import continue_rng, rng_state
-from asrkit.training.checkpoints.saving import Saver, all_finite
+from asrkit.training.checkpoints.rng import continue_rng, rng_state, set_rng_state
+from asrkit.training.checkpoints.saving import Saver, all_finite, describe_resumed
+from asrkit.training.checkpoints.weights import load_weights, weights_state
 from asrkit.training.distributed import World
 from asrkit.training.gradients import Gradients, Update
 from asrkit.training.length import Length
+from asrkit.training.optimizers.optim import set_rates
 from asrkit.training.progress.metrics import OwnTime, Summarize
 from asrkit.training.progress.profile import Profile
 from asrkit.training.progress.reporter import Readings, Reporter, TrainingStatus
 from asrkit.training.progress.tensorboard import Evaluation
-from asrkit.training.sharding import (
-    load_whole,
-    load_whole_optimizer,
-    shard,
-    whole_state,
-)
+from asrkit.training.selection import NO_START, Selection
+from asrkit.training.sharding import shard
 from asrkit.training.stream import Batches, Group
 from asrkit.training.trainer_config import TrainerConfig as TrainerConfig
+from asrkit.training.trainer_config import comes_round
 from asrkit.training.trouble.bad_updates import BadUpdates
 from asrkit.training.trouble.dump import dump_update
 from asrkit.training.trouble.interrupt import InterruptFlag
 from asrkit.training.trouble.watchdog import Watchdog
+from asrkit.training.until import Until
 from asrkit.utils.errors import InputError
 from asrkit.utils.training_progress import TrainingProgress
 
@@ -47,7 +47,7 @@ class Trainer:
         batches: Opens the data.
         length: How long.
         validate: Evaluates the averaged task on dev; called on all processes.
-        select: The scalar of validation that picks the best checkpoint (lower wins).
+        selection: Picks the best checkpoint by what validation finds.
         summarize: Turns summed stats into scalars.
         headline: Scalars that the progress line shows.
         description: Plain values that every checkpoint carries.
@@ -55,6 +55,7 @@ class Trainer:
         folder: Of the stage: checkpoints/ and tensorboard/ are made there.
         world: The processes that work together, and this one's rank.
         config: Everything else.
+        until: Ends training before its length is done, if anything does.
         readings: Counts what is read, if anything does.
         memory_limit_gb: What the memory of an update was planned for, GB, if it was.
     """
@@ -68,7 +69,7 @@ class Trainer:
         batches: Batches,
         length: Length,
         validate: Callable[[nn.Module], Evaluation],
-        select: str,
+        selection: Selection,
         summarize: Summarize,
         headline: list[str],
         description: Mapping[str, Any],
@@ -76,6 +77,7 @@ class Trainer:
         folder: Path,
         world: World,
         config: TrainerConfig,
+        until: Until | None = None,
         readings: Readings | None = None,
         memory_limit_gb: float | None = None,
     ) -> None:
@@ -85,7 +87,8 @@ class Trainer:
         self.batches = batches
         self.length = length
         self.validate = validate
-        self.select = select
+        self.selection = selection
+        self.until = until
         self.description = description
         self.announce = announce
         self.folder = folder
@@ -132,12 +135,9 @@ class Trainer:
             memory_limit_gb=memory_limit_gb,
         )
         self.peak_lrs = [group["lr"] for group in optimizer.param_groups]
-        self.update = 0
-        self.epochs = 0.0
+        self.update, self.epochs = 0, 0.0
         self.position: Mapping[str, float] | None = None
-        self.best = float("inf")
-        self.seconds_before = 0.0
-        self.start = time.monotonic()
+        self.seconds_before, self.start = 0.0, time.monotonic()
 
     def run(self) -> None:
         """Train to the end, from the last checkpoint if there is one.
@@ -156,12 +156,15 @@ class Trainer:
 
     def train(self) -> None:
         """Make one update after the other."""
-        epoch_to_end = self.resume()
-        self.save_start()
+        epoch_ends = self.resume()
+        if self.update == 0:  # what there is to go back to at first
+            self.saver.save_start(self.state())
         self.start = time.monotonic()
+        if self.selection.never_worse and self.selection.before is None:
+            self.validate_start()
         self.reporter.reset()
-        if epoch_to_end:
-            self.end_epoch()
+        if epoch_ends is not None:
+            self.take_stock(epoch_ends=epoch_ends)
         for group in self.profile.follow(self.groups()):
             epoch = self.epoch
             self.step(group)
@@ -177,15 +180,16 @@ class Trainer:
             KeyboardInterrupt: A signal has come, and everything is saved.
         """
         stop, due = self.world.any(self.interrupt.is_set, self.save_is_due)
-        if (epoch_ends or due or stop) and not all_finite(self.parameters):
+        stock = epoch_ends or self.validation_is_due
+        if (stock or due or stop) and not all_finite(self.parameters):
             self.bad.weights_not_finite()
         if self.bad.too_many:
             self.roll_back()
         elif stop:
-            self.save(epoch_to_end=epoch_ends)
+            self.save(epoch_ends=epoch_ends if stock else None)
             raise KeyboardInterrupt
-        elif epoch_ends:
-            self.end_epoch()
+        elif stock:
+            self.take_stock(epoch_ends=epoch_ends)
         elif due:
             self.save()
 
@@ -195,19 +199,23 @@ class Trainer:
 
         Not after bad updates: training would resume from damaged weights.
         """
-        every = self.config.save_every_updates
-        due = every is not None and self.update % every == 0
+        due = comes_round(self.update, self.config.save_every_updates)
         return (due or self.saver.minutes_due) and not self.bad.in_a_row
 
     @property
     def validation_is_due(self) -> bool:
-        """Whether the epoch that ends here is validated."""
-        return self.done >= 1.0 or self.epoch % self.config.validate_every == 0
+        """Whether it is time to validate within an epoch, which saves, too."""
+        due = comes_round(self.update, self.config.validate_every_updates)
+        return due and not self.bad.in_a_row
 
     @property
     def done(self) -> float:
         """Share of the training that is done, 0 to 1."""
         return self.length.done(self.epochs, self.update)
+
+    def is_over(self) -> bool:
+        """Whether no update is to follow: the length is done, or `until` has come."""
+        return self.done >= 1.0 or (self.until is not None and self.until.reached)
 
     @property
     def seconds(self) -> float:
@@ -220,12 +228,12 @@ class Trainer:
         return int(self.epochs)
 
     def groups(self) -> Iterator[Group]:
-        """Yield the batches of one update after the other, until training is done."""
-        while self.done < 1.0:
+        """Yield the batches of one update after the other, until training is over."""
+        while not self.is_over():
             stream = self.reporter.waiting(self.batches(self.position))
             opened = self.bad.roll_backs
             # Going back to a checkpoint goes back in the data too.
-            while self.done < 1.0 and self.bad.roll_backs == opened:
+            while not self.is_over() and self.bad.roll_backs == opened:
                 yield [next(stream) for _ in range(self.config.accumulate)]
             del stream  # and with it the processes that read
 
@@ -235,10 +243,7 @@ class Trainer:
         progress = TrainingProgress(self.done, self.update, self.epochs)
         self.announce(progress)
         factor = self.factor(progress) * self.bad.lr_scale
-        for parameters, peak in zip(
-            self.optimizer.param_groups, self.peak_lrs, strict=True
-        ):
-            parameters["lr"] = peak * factor
+        set_rates(self.optimizer, self.peak_lrs, factor)
         with self.profile.part("sum of gradients, clipping"):
             found = self.gradients(group)
         if found.finite:
@@ -271,23 +276,38 @@ class Trainer:
         counts = {**self.bad.counts, "split_batches": self.gradients.split_batches}
         return TrainingStatus(self.done, self.epochs, self.update, rate, counts)
 
-    def end_epoch(self) -> None:
-        """Validate, show and save an epoch, if it is time to."""
-        epoch = self.epoch
-        evaluation: Evaluation | None = None
-        dev: float | None = None
-        if self.validation_is_due:
+    def take_stock(self, *, epoch_ends: bool) -> None:
+        """Validate, show and save, as it is time to, after an epoch or within one."""
+        epoch = self.epoch if epoch_ends else None
+        due = self.validation_is_due or comes_round(epoch, self.config.validate_every)
+        evaluation, best = None, False
+        if due or not epoch_ends or self.done >= 1.0:
+            self.save(epoch_ends=epoch_ends)  # a signal need not wait for validation
             evaluation = self.evaluate()
-            dev = evaluation.scalars[self.select]
-        best = dev is not None and dev <= self.best
-        self.best = dev if dev is not None and best else self.best
-        self.reporter.end_epoch(epoch, self.status, evaluation, best=best)
-        if evaluation is not None or epoch % self.config.save_every == 0:
-            self.save(best=best, epoch=epoch, dev=dev)
+            best = self.selection.take(evaluation.scalars)
+            if self.until is not None:
+                self.until.take(evaluation.scalars, self.done)
+        self.reporter.take_stock(epoch, self.status, evaluation, best=best)
+        if evaluation is not None or comes_round(epoch, self.config.save_every):
+            self.save(best=best, epoch=epoch, evaluation=evaluation)
+
+    def validate_start(self) -> None:
+        """Let the weights from before the first update be a candidate for the best.
+
+        Random numbers are put back: training is the same with and without.
+        """
+        if self.update > 0:
+            self.reporter.console.say(NO_START)
+            return
+        before = rng_state(self.world.device)
+        evaluation = self.evaluate()
+        set_rng_state(before, self.world.device)
+        best = self.selection.take_start(evaluation.scalars)
+        self.reporter.take_stock(None, self.status, evaluation, best=best)
+        self.save(best=best, evaluation=evaluation)
 
     def evaluate(self) -> Evaluation:
-        """Validate, with everything saved before, so that a signal need not wait."""
-        self.save(epoch_to_end=True)
+        """Validate; everything is saved."""
         # Validation may start processes; none should while a thread holds locks.
         self.saver.wait()
         module = self.average.module
@@ -299,78 +319,65 @@ class Trainer:
         *,
         best: bool = False,
         epoch: int | None = None,
-        dev: float | None = None,
-        epoch_to_end: bool = False,
+        evaluation: Evaluation | None = None,
+        epoch_ends: bool | None = None,
     ) -> None:
         """Start to write a checkpoint; all processes take part.
 
         Args:
             best: It is the best on dev.
             epoch: Number of the epoch that it ends, or None.
-            dev: Its value on dev, or None.
-            epoch_to_end: Whoever goes on from it has an epoch to end first.
+            evaluation: What validation found of it, or None.
+            epoch_ends: Whoever goes on from it has to take stock first, after an epoch
+                (True) or within one (False); None: need not.
         """
-        state = {**self.state(), "dev": dev, "epoch_to_end": epoch_to_end}
+        dev = evaluation and evaluation.scalars[self.selection.scalar]
+        state = {**self.state(), "dev": dev, "epoch_ends": epoch_ends}
         self.saver.save(state, best=best, epoch=epoch)
         self.watchdog.progress()
-
-    def save_start(self) -> None:
-        """Keep the state before the first update, to go back to."""
-        if self.update == 0:
-            self.saver.save_start(self.state())
 
     def state(self) -> State:
         """Return all that a checkpoint holds; all processes take part."""
         return {
             **self.description,
-            "task": whole_state(self.task.state_dict()),
-            "average": self.average.state_dict(),
-            "average_updates": self.average.updates,
-            "optimizer": whole_state(self.optimizer.state_dict()),
+            **weights_state(self.task, self.average, self.optimizer),
             "update": self.update,
             "epochs": self.epochs,
             "position": None if self.position is None else dict(self.position),
-            "best": self.best,
+            **self.selection.state_dict(),
+            "until": self.until and self.until.state_dict(),
             "seconds": self.seconds,
             "bad_updates": self.bad.state_dict(),
             "split_batches": self.gradients.split_batches,
             "dev": None,
-            "epoch_to_end": False,
+            "epoch_ends": None,
             "accumulate": self.config.accumulate,
             "rng": self.world.gather(rng_state(self.world.device)),
         }
 
-    def resume(self) -> bool:
-        """Go on from the last checkpoint, if any; say if it has an epoch to end."""
+    def resume(self) -> bool | None:
+        """Go on from the last checkpoint, if any; return its `epoch_ends` (`save`)."""
         found = self.saver.resume()
         if found is None:
-            return False
+            return None
         path, state = found
         self.restore(state)
-        self.best, self.seconds_before = state["best"], state["seconds"]
+        self.selection.load_state_dict(state)
+        self.seconds_before = state["seconds"]
         self.bad.load_state_dict(state["bad_updates"])
         self.gradients.split_batches = state.get("split_batches", 0)
-        self.reporter.console.say(
-            f"going on from {path}: epoch {self.epochs:.2f}, update {self.update}"
-        )
-        before = len(state["rng"])
-        if before != self.world.size:
-            self.reporter.console.say(
-                f"the number of processes was {before} and is {self.world.size}: the "
-                "data goes on where it was, random numbers are drawn anew; an update "
-                f"took {before * state['accumulate']} batches and now takes "
-                f"{self.world.size * self.config.accumulate} (trainer.accumulate)"
-            )
-        return state["epoch_to_end"]
+        for line in describe_resumed(path, state, self.world, self.config.accumulate):
+            self.reporter.console.say(line)
+        # An earlier version had `epoch_to_end`: True or False.
+        return state.get("epoch_ends", state.get("epoch_to_end") or None)
 
     def restore(self, state: State) -> None:
         """Set weights, optimizer, random numbers and position to those of a state."""
-        load_whole(self.task, state["task"])
-        self.average.load_state_dict(state["average"])
-        self.average.updates = state["average_updates"]
-        load_whole_optimizer(self.optimizer, state["optimizer"])
+        load_weights(state, self.task, self.average, self.optimizer)
         self.update, self.epochs = state["update"], state["epochs"]
         self.position = state["position"]
+        if self.until is not None:
+            self.until.load_state_dict(state.get("until"))
         continue_rng(state["rng"], self.world.rank, self.world.size, self.world.device)
 
     def roll_back(self) -> None:

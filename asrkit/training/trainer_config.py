@@ -39,6 +39,8 @@ class TrainerConfig:
     """Decay of the running average of the weights per update; 0 turns it off."""
     validate_every: int = 1
     """Epochs between validations; the last epoch is always validated."""
+    validate_every_updates: int | None = None
+    """Updates between validations within an epoch, for long epochs."""
     save_every: int = 1
     """Epochs between checkpoints; also after each validation and at the end."""
     save_every_updates: int | None = None
@@ -67,10 +69,15 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         """Check the values."""
         counts = ("accumulate", "validate_every", "save_every", "log_every")
-        more = ("save_every_updates", "bad_updates_in_a_row")
+        more = ("validate_every_updates", "save_every_updates", "bad_updates_in_a_row")
         check_range(self, "trainer", *counts, *more, least=1)
         kept = ("keep_checkpoints", "max_roll_backs", "dump_bad_updates")
         check_range(self, "trainer", *kept, "clip_norm", "stall_minutes", least=0)
         check_range(self, "trainer", "average_decay", least=0, below=1)
         check_range(self, "trainer", "save_every_minutes", above=0)
         check_range(self, "trainer", "roll_back_lr_factor", above=0, most=1)
+
+
+def comes_round(count: int | None, every: int | None) -> bool:
+    """Say whether a count is one of every so many; None never is."""
+    return count is not None and every is not None and count % every == 0

@@ -14,6 +14,16 @@ STAGES = ["ctc", "align", "viterbi", "full_sum", "nbest", "mbr"]
 # Checkpoints after each update: killed when the first is there, a stage is not over.
 PROGRESSIVE = ["pipeline=progressive", "num_updates=20"]
 PROGRESSIVE += ["trainer.save_every_updates=1"]
+# The full sum after CTC, which ends when its alignments have come to rest.
+HAND_OVER = [
+    "pipeline=progressive", "num_updates=60", "pipeline.order=[ctc,full_sum]",
+    "pipeline.stages.full_sum.init={stage:ctc,modules:[encoder,ctc_head]}",
+    "pipeline.stages.full_sum.takes_rest_of=[ctc]",
+    "pipeline.stages.ctc.until.scalar=labels_moved",
+    "pipeline.stages.ctc.until.improvement=0.99",
+    "pipeline.stages.ctc.until.patience=1", "pipeline.stages.ctc.until.least=0",
+    "pipeline.stages.ctc.set.trainer.validate_every_updates=3",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +45,7 @@ def test_every_stage_leaves_what_the_next_one_takes(exp_dir, manifests):
     for name in STAGES:
         facts = json.loads((exp_dir / name / "done").read_text())
         assert facts["seconds"] > 0
+        assert ("wer_before" in facts) == (name == "mbr")
         assert (exp_dir / name / "config.yaml").is_file()
         assert list((exp_dir / name).glob("tensorboard/events*")) or name == "nbest"
     aligned = list(read_rows(exp_dir / "align" / "alignments"))
@@ -85,7 +96,8 @@ def test_a_stage_alone_starts_from_a_checkpoint(exp_dir, manifests, tmp_path):
 @pytest.mark.parametrize(
     "moment",
     ["ctc/checkpoints/last.pt", "align/config.yaml", "viterbi/checkpoints/last.pt",
-     "full_sum/config.yaml", "nbest/config.yaml", "mbr/config.yaml"],
+     "full_sum/config.yaml", "nbest/config.yaml", "mbr/config.yaml",
+     "mbr/checkpoints/best.pt"],
 )  # fmt: skip
 def test_killed_in_any_stage_it_ends_the_same(exp_dir, manifests, tmp_path, moment):
     folder = tmp_path / "killed"
@@ -115,3 +127,49 @@ def test_two_processes_share_the_shards(exp_dir, manifests, tmp_path):
         folder / "align" / "alignments" for folder in (exp_dir, tmp_path / "two")
     )
     assert list(read_rows(one)) == list(read_rows(two))
+
+
+def facts_of(exp_dir, stage):
+    return json.loads((exp_dir / stage / "done").read_text())
+
+
+def assert_handed_over(exp_dir):
+    ctc, full_sum = (facts_of(exp_dir, stage) for stage in ("ctc", "full_sum"))
+    assert ctc["ended_by"] == "until"
+    assert ctc["updates"] + ctc["unspent_updates"] == 18
+    assert 0 < ctc["updates"] < 18
+    assert full_sum["updates"] == 30 + ctc["unspent_updates"]
+
+
+def test_a_stage_that_ends_early_leaves_the_rest_to_another(manifests, tmp_path):
+    whole = tmp_path / "whole"
+    done = train(manifests, whole, *HAND_OVER)
+    assert done.returncode == 0, done.stderr
+    assert "ended by until, " in done.stderr
+    left = facts_of(whole, "ctc")["unspent_updates"]
+    assert f"stage ctc has left {left} updates" in done.stderr
+    assert_handed_over(whole)
+    for moment in ("ctc/checkpoints/best.pt", "full_sum/config.yaml"):
+        folder = tmp_path / moment.split("/")[0]
+        train_and_kill(manifests, folder, moment, *HAND_OVER)
+        done = train(manifests, folder, *HAND_OVER)
+        assert done.returncode == 0, done.stderr
+        for stage in ("ctc", "full_sum"):
+            expected = weights(whole, stage)
+            for name, value in weights(folder, stage).items():
+                assert torch.equal(expected[name], value), (stage, name)
+
+
+def test_two_processes_end_a_stage_together(manifests, tmp_path):
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = train(manifests, tmp_path / "two", *HAND_OVER, launcher=launcher)
+    assert done.returncode == 0, done.stderr
+    assert_handed_over(tmp_path / "two")
+
+
+def test_a_misspelt_scalar_ends_the_run_before_it_begins(manifests, tmp_path):
+    settings = [*HAND_OVER, "pipeline.stages.ctc.until.scalar=lables_moved"]
+    done = train(manifests, tmp_path / "run", *settings)
+    assert done.returncode == 2
+    assert "stage ctc: until.scalar: no 'lables_moved' here" in done.stderr
+    assert not (tmp_path / "run" / "ctc" / "checkpoints").exists()

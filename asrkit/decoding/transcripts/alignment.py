@@ -129,7 +129,7 @@ def _ctc_viterbi(
     """
     T = log_probs.shape[1]
     # The next label can follow at once unless it is the same; blank is after blank.
-    skips = F.pad(states[:, 2:] != states[:, :-2], (2, 0))
+    skips = F.pad(states[:, 2:] != states[:, :-2], (2, 0))[:, : states.shape[1]]
     steps = torch.zeros((T, *states.shape), dtype=torch.uint8, device=states.device)
     scores = log_probs[:, 0].gather(1, states).double()
     scores[:, 2:] = -torch.inf

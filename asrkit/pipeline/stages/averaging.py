@@ -1,11 +1,14 @@
 """Averages the weights of checkpoints."""
 
+import logging
 from pathlib import Path
 
 import torch
 
 from asrkit.training.checkpoints.checkpoint import Checkpoints, State, load_checkpoint
 from asrkit.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 _CLOSE = 1.1  # times the best value on dev
 
@@ -37,14 +40,27 @@ def as_good_as_best(folder: Path) -> list[Path]:
     """Return the best checkpoint and the epochs' whose value on dev is close to it.
 
     Averaging in one that is much worse, of a short run's steep end, spoils the rest.
+    Where the stage has validated its start, none that is worse than that is taken: if
+    the start is the best, it is alone.
     """
     best = Checkpoints(folder, keep=0).best
     first = load_checkpoint(best)
-    chosen = {first["update"]: best}
+    before = first.get("dev_before")
+    chosen, worse = {first["update"]: best}, []
     for path in Checkpoints(folder, keep=0).epochs():
         state = load_checkpoint(path)
-        if state["dev"] is not None and state["dev"] <= _CLOSE * first["dev"]:
+        if state["dev"] is None or state["dev"] > _CLOSE * first["dev"]:
+            continue
+        if before is not None and state["dev"] > before:
+            worse.append(path.name)
+        else:
             chosen.setdefault(state["update"], path)
+    if worse:
+        logger.info(
+            "not averaged, worse on dev than before the stage (%.4g): %s",
+            before,
+            ", ".join(worse),
+        )
     return list(chosen.values())
 
 

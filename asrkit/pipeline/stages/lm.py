@@ -29,6 +29,7 @@ from asrkit.training.distributed import World
 from asrkit.training.length import Length
 from asrkit.training.optimizers.optim import OptimConfig
 from asrkit.training.optimizers.schedule import ScheduleConfig
+from asrkit.training.selection import Selection
 from asrkit.training.trainer import Trainer
 from asrkit.utils.errors import InputError
 from asrkit.utils.ranges import check_range
@@ -159,7 +160,7 @@ def build_lm_trainer(
             words=dev.counts.words + dev.counts.sentences,
             world=world,
         ),
-        select="perplexity",
+        selection=Selection("perplexity"),
         summarize=summarize,
         headline=["perplexity", "learning_rate", "tokens_per_second"],
         description=describe(run.plain, run.tokenizer),

@@ -12,6 +12,7 @@ from asrkit.pipeline.stage import is_path
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.training.progress.console import format_seconds
 from asrkit.training.trainer import Trainer
+from asrkit.training.until import Until
 from asrkit.utils.files import atomic_write
 from asrkit.utils.memory import peak_memory, reset_peak_memory
 
@@ -19,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 ALIGNMENTS = "alignments"
 NBEST = "nbest"
+UNSPENT_UPDATES = "unspent_updates"
+UNSPENT_EPOCHS = "unspent_epochs"
+"""Facts of a stage that ended before its budget: what is left, counted both ways."""
 _LABELS = {"seconds": "time", "wer": "best dev wer"}
 """What the log calls some of the facts."""
 
@@ -43,15 +47,34 @@ def run_to_end(trainer: Trainer, folder: Path) -> None:
     """Train and mark the folder of the stage as done."""
     reset_peak_memory(trainer.world.device)
     trainer.run()
-    if trainer.world.is_main:
-        facts = {
-            "updates": trainer.update,
-            "epochs": round(trainer.epochs, 2),
-            "seconds": round(trainer.seconds, 1),
-            "peak_memory_gb": round(peak_memory(trainer.world.device) / 1e9, 3),
-            trainer.select: trainer.best,
-        }
-        write_done(folder, facts)
+    if not trainer.world.is_main:
+        return
+    facts = {
+        "updates": trainer.update,
+        "epochs": round(trainer.epochs, 2),
+        "seconds": round(trainer.seconds, 1),
+        "peak_memory_gb": round(peak_memory(trainer.world.device) / 1e9, 3),
+        **trainer.selection.facts(),
+    }
+    if trainer.until is not None:
+        facts |= ending(trainer, trainer.until)
+    kept = trainer.selection.describe()
+    if kept is not None:
+        logger.info("%s", kept)
+    write_done(folder, facts)
+
+
+def ending(trainer: Trainer, until: Until) -> dict[str, Any]:
+    """Say whether the budget or `until` has ended a stage; return it as facts."""
+    facts: dict[str, Any] = {f"until_{until.scalar}": until.value}
+    if trainer.done >= 1.0:
+        logger.info("ended by its budget: %s", until.describe())
+        return {"ended_by": "budget", **facts}
+    share = 100 * trainer.done
+    logger.info("ended by until, %.0f %% of the budget: %s", share, until.describe())
+    updates, epochs = trainer.length.unspent(trainer.epochs, trainer.update)
+    unspent = {UNSPENT_UPDATES: updates, UNSPENT_EPOCHS: round(epochs, 4)}
+    return {"ended_by": "until", **facts, **unspent}
 
 
 def timed(run: StageRun, work: Callable[[], dict[str, Any]]) -> None:

@@ -21,6 +21,7 @@ from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import list_search, validation_search
 from asrkit.pipeline.decode.recognizer import describe
 from asrkit.pipeline.stage import StageConfig, is_path
+from asrkit.pipeline.stages.budget import length_of
 from asrkit.pipeline.stages.initialization import InitConfig, initialize
 from asrkit.pipeline.stages.preparation import With
 from asrkit.pipeline.stages.results import (
@@ -37,12 +38,14 @@ from asrkit.pipeline.tasks.batches import (
     TrainBatches,
     read_once,
 )
-from asrkit.pipeline.tasks.validation import Validation
+from asrkit.pipeline.tasks.moved_labels import LABELS_MOVED, MovedLabels
+from asrkit.pipeline.tasks.validation import Validation, scalar_names
 from asrkit.training.checkpoints.checkpoint import has_begun
 from asrkit.training.distributed import World
-from asrkit.training.length import Length
+from asrkit.training.selection import Selection
 from asrkit.training.trainer import Trainer
-from asrkit.utils.errors import InputError
+from asrkit.training.until import UntilConfig
+from asrkit.utils.errors import InputError, unknown_key
 from asrkit.utils.ranges import check_range
 
 logger = logging.getLogger(__name__)
@@ -73,17 +76,35 @@ class TrainStageConfig(StageConfig):
     """Stage that made lists of hypotheses, or a folder of them (with a slash)."""
     select: str = "wer"
     """Scalar of validation that picks the best checkpoint (the lowest wins)."""
+    never_worse: bool = False
+    """Validate before the first update, too: where nothing later is as good on dev, the
+    best checkpoint holds the weights that the stage has begun with."""
+    until: UntilConfig = field(default_factory=UntilConfig)
+    """Ends the stage at a validation before its budget (num_updates or num_epochs) is
+    spent."""
+    takes_rest_of: list[str] = field(default_factory=list)
+    """Earlier stages with `until`: this one's budget is longer by what they have left
+    of theirs."""
 
     def __post_init__(self) -> None:
         """Check the numbers and the view of the data."""
         check_range(self, "", "lr_scale", above=0)
         if self.chunks is not None and self.alignments is None:
             raise ValueError("chunks: pieces of utterances need alignments, set it")
+        if self.never_worse and not (self.init.stage or self.init.path):
+            raise ValueError(
+                "never_worse: the stage begins with random weights, which are no "
+                "candidate; give init a stage or a path"
+            )
 
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""
-        names = [self.init.stage, self.alignments, self.nbest]
+        names = [self.init.stage, self.alignments, self.nbest, *self.takes_rest_of]
         return [name for name in names if name and not is_path(name)]
+
+    def rest_of(self) -> list[str]:
+        """Name the stages whose unspent budget this one spends."""
+        return self.takes_rest_of
 
     def view(self, config: Config) -> Config:
         """Leave the time axis as it was aligned."""
@@ -99,6 +120,7 @@ class TrainStageConfig(StageConfig):
     def check(self, run: StageRun) -> None:
         """Look for what the loss needs; build what is trained."""
         check_data(run)
+        check_scalars(run)
         build_task(run)
 
     def run(self, run: StageRun) -> None:
@@ -175,25 +197,46 @@ def check_data(run: StageRun) -> None:
             )
 
 
+def check_scalars(run: StageRun) -> None:
+    """Check that validation finds what the stage goes by.
+
+    Raises:
+        InputError: It does not.
+    """
+    stage = train_config(run)
+    found = scalar_names(run.config.loss)
+    wanted = [("select", stage.select, found)]
+    if stage.until.scalar is not None:
+        more = [LABELS_MOVED] if "ctc" in run.config.loss.trained else []
+        wanted.append(("until.scalar", stage.until.scalar, [*found, *more]))
+    for key, scalar, known in wanted:
+        if scalar not in known:
+            raise InputError(
+                f"stage {run.folder.name}: {key}: {unknown_key(scalar, known)}"
+            )
+
+
 def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
     """Put a trainer together."""
     config, stage = run.config, train_config(run)
     attach = attachments(run)
     corpus = usable(run, attach)
+    moved = MovedLabels() if stage.until.scalar == LABELS_MOVED else None
     batches = TrainBatches(config, corpus.train, run.tokenizer, run.world, attach)
     return Trainer(
         task,
         config.optim.build(task),
         factor=lambda progress: stage.lr_scale * config.schedule.factor(progress),
         batches=batches,
-        length=Length(config.num_epochs, config.num_updates),
+        length=length_of(run, stage.takes_rest_of),
         validate=Validation(
             batches=DevBatches(config, corpus.dev, run.tokenizer, run.world, attach),
             search=validation_search(config.decode, config.loss).build(),
             tokenizer=run.tokenizer,
             world=run.world,
+            moved=moved,
         ),
-        select=stage.select,
+        selection=Selection(stage.select, stage.never_worse),
         summarize=summarize,
         headline=["loss_per_token", "learning_rate", "audio_hours_per_hour"],
         description=describe(run.plain, run.tokenizer),
@@ -201,6 +244,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
         folder=run.folder,
         world=run.world,
         config=config.trainer,
+        until=stage.until.build(moved),
         readings=batches.left_out,
         memory_limit_gb=run.memory_limit_gb,
     )

@@ -9,8 +9,10 @@ from torch import nn
 from asrkit.data.batches.batch import Batch
 from asrkit.decoding.scoring.score import Hypothesis, score
 from asrkit.decoding.search import Search
+from asrkit.losses.criterion import LossConfig
 from asrkit.pipeline.decode.decode_set import pair
 from asrkit.pipeline.tasks.asr_task import AsrTask
+from asrkit.pipeline.tasks.moved_labels import LABELS_MOVED, Frames, MovedLabels
 from asrkit.pipeline.tasks.picture import draw_emissions
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.training.distributed import World
@@ -18,6 +20,15 @@ from asrkit.training.progress.tensorboard import Evaluation
 from asrkit.utils.errors import InputError
 
 _ROWS = 20  # of the table of references and hypotheses
+_RISK = "expected_risk"
+
+
+def scalar_names(loss: LossConfig) -> list[str]:
+    """Name what validation finds of any stage with a loss."""
+    names = ["loss_per_token", "loss_per_frame", "wer"]
+    if loss.list_size and "transducer" in loss.trained:
+        names.append(f"{_RISK}_per_token")
+    return names
 
 
 @dataclass
@@ -29,12 +40,14 @@ class Validation:
         search: Finds the hypotheses.
         tokenizer: Turns them into text.
         world: The processes that work together, and this one's rank.
+        moved: Aligns the labels with CTC and compares, if that is wanted.
     """
 
     batches: Callable[[], Iterator[Batch]]
     search: Search
     tokenizer: Tokenizer
     world: World
+    moved: MovedLabels | None = None
 
     @torch.no_grad()
     def __call__(self, task: nn.Module) -> Evaluation:
@@ -44,6 +57,7 @@ class Validation:
         sums: dict[str, float] = {}
         hypotheses: list[Hypothesis] = []
         pictures: dict[str, torch.Tensor] = {}
+        frames: Frames = {}
         for batch in self.batches():
             batch = batch.to(self.world.device)
             encoded = task.encode(batch)
@@ -53,6 +67,8 @@ class Validation:
             found = self.search(task.model, encoded.enc_out, encoded.enc_lens)
             texts = [self.tokenizer.decode(nbest[0].tokens) for nbest in found]
             hypotheses += pair(batch, texts)
+            if self.moved is not None:
+                frames |= self.moved.align(task.model, batch.ids, encoded)
             if not pictures and self.world.is_main:
                 feats, feat_lens = batch.features(task.features)
                 pieces = [self.tokenizer.tokens[t] for t in found[0][0].tokens]
@@ -64,7 +80,11 @@ class Validation:
                 )
                 pictures = {"emissions": picture}
         shares = self.world.gather((sums, hypotheses))
-        return self._evaluate(shares, pictures)
+        evaluation = self._evaluate(shares, pictures)
+        if self.moved is not None:
+            parts = self.world.gather(frames)
+            evaluation.scalars[LABELS_MOVED] = self.moved.compare(parts)
+        return evaluation
 
     def _evaluate(
         self,
@@ -84,9 +104,9 @@ class Validation:
             "loss_per_frame": total["loss"] / total["frames"],
             "wer": score(hypotheses).wer,
         }
-        if "expected_risk" in total:
-            risk = total["expected_risk"] / max(total["tokens"], 1.0)
-            scalars["expected_risk_per_token"] = risk
+        if _RISK in total:
+            risk = total[_RISK] / max(total["tokens"], 1.0)
+            scalars[f"{_RISK}_per_token"] = risk
         return Evaluation(scalars, {"hypotheses": _table(hypotheses)}, pictures)
 
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -124,6 +125,30 @@ class Saver:
             if error is None or isinstance(error, KeyboardInterrupt):
                 raise
             logger.error("%s", failure)  # besides the error that ends the run
+
+
+def describe_resumed(
+    path: Path, state: State, world: World, accumulate: int
+) -> list[str]:
+    """Say where training goes on, and what is other than before; a line each.
+
+    Args:
+        path: The checkpoint.
+        state: What is in it.
+        world: The processes of now.
+        accumulate: Batches of each that make an update now.
+    """
+    at = f"epoch {state['epochs']:.2f}, update {state['update']}"
+    lines = [f"going on from {path}: {at}"]
+    before = len(state["rng"])
+    if before != world.size:
+        lines.append(
+            f"the number of processes was {before} and is {world.size}: the data goes "
+            "on where it was, random numbers are drawn anew; an update took "
+            f"{before * state['accumulate']} batches and now takes "
+            f"{world.size * accumulate} (trainer.accumulate)"
+        )
+    return lines
 
 
 def host_copy(state: Mapping[str, Any]) -> State:

@@ -1,6 +1,7 @@
 """Optimizers and their parameter groups."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -103,3 +104,11 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, o
         },
         {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
     ]
+
+
+def set_rates(
+    optimizer: torch.optim.Optimizer, peaks: Sequence[float], factor: float
+) -> None:
+    """Set each group's learning rate to a factor of its peak."""
+    for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+        group["lr"] = peak * factor

@@ -124,35 +124,38 @@ class Reporter:
             self.interval.reset()
         self.console.progress(status.done, status.epochs, update, self.shown)
 
-    def end_epoch(
+    def take_stock(
         self,
-        epoch: int,
+        epoch: int | None,
         status: TrainingStatus,
         evaluation: Evaluation | None,
         *,
         best: bool,
     ) -> None:
-        """Show an epoch, and what validation found after it; on all processes.
+        """Show what validation found, and the epoch that ends; on all processes.
 
         Args:
-            epoch: Its number, from 1.
-            status: At its end.
+            epoch: Its number, from 1; None: none ends here.
+            status: Where training is.
             evaluation: What validation found, or None.
             best: Whether that is the best so far.
         """
-        scalars = self._read(self.epoch, status)
-        shown = self._headline(scalars, status)
-        parts = [f"{name} {value:.4g}" for name, value in shown.items()]
+        parts: list[str] = []
+        if epoch is None:
+            title = f"epoch {status.epochs:.2f}, update {status.update}"
+        else:
+            scalars = self._read(self.epoch, status)
+            took = format_seconds(scalars["seconds"])
+            title = f"epoch {epoch}, update {status.update}, {took}"
+            shown = self._headline(scalars, status)
+            parts += [f"{name} {value:.4g}" for name, value in shown.items()]
+            self.epoch.reset()
         if evaluation is not None:
             if self.tensorboard:
                 self.tensorboard.dev(evaluation, status.update)
             parts += [f"dev {n} {v:.4g}" for n, v in evaluation.scalars.items()]
             parts += ["(best)"] if best else []
-        took = format_seconds(scalars["seconds"])
-        self.console.say(
-            f"epoch {epoch}, update {status.update}, {took}: " + "  ".join(parts)
-        )
-        self.epoch.reset()
+        self.console.say(f"{title}: " + "  ".join(parts))
 
     def _read(self, meter: Meter, status: TrainingStatus) -> dict[str, float]:
         """Return the scalars of a meter and those that are not sums."""

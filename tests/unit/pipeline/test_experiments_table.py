@@ -7,11 +7,14 @@ import sys
 import time
 
 import pytest
-import yaml
 
 from asrkit.cli.training.runs import main
 from asrkit.pipeline.experiments_table import State, list_experiments
+from asrkit.pipeline.for_stage import for_stage
+from asrkit.pipeline.snapshot import write_snapshot
 from asrkit.utils.errors import InputError
+from asrkit.utils.plain import to_plain
+from tests.unit.pipeline.compose import make
 
 HELD = """
 import fcntl, sys
@@ -38,10 +41,12 @@ def log(exp_dir, lines, start="2026-01-05-10-00-00", age=10_000.0):
     os.utime(path, (time.time() - age,) * 2)
 
 
-def config(exp_dir, stage, **length):
+def config(exp_dir, stage, *overrides):
+    """Write the configuration of a stage as a run does."""
+    view = for_stage(make(*overrides), stage)
+    plain = view.pipeline.stages[stage].matters(to_plain(view))
     (exp_dir / stage).mkdir(parents=True, exist_ok=True)
-    plain = {"pipeline": {"stages": {stage: length}}}
-    (exp_dir / stage / "config.yaml").write_text(yaml.safe_dump(plain))
+    write_snapshot(plain, exp_dir / stage / "config.yaml")
 
 
 TWO_EPOCHS = [
@@ -99,18 +104,30 @@ def test_a_run_that_is_done_with_its_results(tmp_path):
     assert found.test_wers == {"test": 5.0, "other": 9.0}
 
 
-@pytest.mark.parametrize("updates", [None, 600])
-def test_the_time_left_follows_the_pace_since_the_last_start(tmp_path, updates):
+LM = ["+lm@pipeline.stages.lm_lstm=lstm", "pipeline.order=[lm_lstm]"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "overrides"),
+    [
+        ("train", ["num_epochs=6"]),
+        ("train", ["num_updates=600"]),
+        ("lm_lstm", [*LM, "pipeline.stages.lm_lstm.num_epochs=6"]),
+    ],
+)
+def test_the_time_left_follows_the_pace_since_the_last_start(
+    tmp_path, stage, overrides
+):
     log(tmp_path / "a", TWO_EPOCHS)
     now = time.strftime("%Y-%m-%d-%H-%M-%S", time.localtime(time.time() - 100))
     lines = [
-        (0, "stage train (1 of 1)"),
+        (0, f"stage {stage} (1 of 1)"),
         (20, "going on from exp/a/last.pt: epoch 2.00, update 200"),
         (60, "  50 %  epoch 2.50  update 250  loss_per_token 2  0:05 left"),
         (100, "epoch 3, update 300, 1:40: loss_per_token 2  dev wer 30  (best)"),
     ]
     log(tmp_path / "a", lines, start=now, age=0.0)
-    config(tmp_path / "a", "train", num_epochs=6.0, num_updates=updates)
+    config(tmp_path / "a", stage, *overrides)
     found = only(tmp_path)
     assert found.state is State.TRAINING
     assert found.dev_wer == 30
@@ -119,7 +136,7 @@ def test_the_time_left_follows_the_pace_since_the_last_start(tmp_path, updates):
 
 def test_a_lock_that_is_held_means_training(tmp_path, capsys):
     log(tmp_path / "a", TWO_EPOCHS)
-    config(tmp_path / "a", "train", num_epochs=6.0)
+    config(tmp_path / "a", "train", "num_epochs=6")
     lock = tmp_path / "a" / "train" / ".lock"
     with subprocess.Popen(
         [sys.executable, "-c", HELD, lock], stdin=-1, stdout=-1, text=True

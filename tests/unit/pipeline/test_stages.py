@@ -14,10 +14,11 @@ from asrkit.pipeline.snapshot import differences
 from asrkit.pipeline.stages.align_report import find_suspicious
 from asrkit.pipeline.stages.nbest import Risk, risks
 from asrkit.pipeline.stages.results import result_folder
-from asrkit.pipeline.stages.train import check_data
+from asrkit.pipeline.stages.train import check_data, check_scalars
 from asrkit.pipeline.tasks.asr_task import freeze_parameters
 from asrkit.text.phone import PhoneTokenizer
 from asrkit.text.tokenizer import SPECIAL_PIECES
+from asrkit.training.until import UntilConfig
 from asrkit.utils.errors import InputError
 from asrkit.utils.plain import to_plain
 from tests.unit.pipeline.compose import make as compose
@@ -167,6 +168,42 @@ def test_a_loss_without_the_data_it_needs_is_refused(tmp_path, stage):
     with pytest.raises(InputError, match=f"loss={stage} trains on (alignm|nbest)"):
         check_data(run)
     check_data(replace(run, config=replace(run.config, loss=MwerLossConfig())))
+
+
+@pytest.mark.parametrize(
+    ("stage", "scalar", "message"),
+    [
+        ("ctc", "labels_moved", None),
+        ("ctc", "lables_moved", "until.scalar: no 'lables_moved' .* 'labels_moved'"),
+        ("viterbi", "labels_moved", "no 'labels_moved' here. There are: loss_"),
+        ("mbr", "expected_risk_per_token", None),
+        ("ctc", "expected_risk_per_token", "There are: labels_moved, loss_per_frame"),
+    ],
+)
+def test_a_stage_goes_by_what_validation_finds(tmp_path, stage, scalar, message):
+    run = stage_run(tmp_path, stage, "pipeline=progressive")
+    until = UntilConfig(scalar=scalar, below=0.1)
+    run = replace(run, stage=replace(run.stage, until=until))
+    if message is None:
+        check_scalars(run)
+        return
+    with pytest.raises(InputError, match=message):
+        check_scalars(run)
+
+
+def test_the_best_checkpoint_is_not_picked_by_what_moves(tmp_path):
+    run = stage_run(tmp_path, "ctc", "pipeline=progressive")
+    run = replace(run, stage=replace(run.stage, select="labels_moved"))
+    with pytest.raises(InputError, match="select: no 'labels_moved' here"):
+        check_scalars(run)
+
+
+def test_only_weights_that_come_from_somewhere_are_a_candidate(config):
+    stages = config.pipeline.stages
+    guarded = [n for n in config.pipeline.training() if stages[n].never_worse]
+    assert guarded == ["mbr"]
+    with pytest.raises(ValueError, match="never_worse: the stage begins with random"):
+        replace(stages["ctc"], never_worse=True)
 
 
 def test_results_are_a_stage_or_a_folder(tmp_path):

@@ -10,6 +10,7 @@ from asrkit.training.distributed import World
 from asrkit.training.length import Length
 from asrkit.training.optimizers.optim import AdamWConfig
 from asrkit.training.progress.tensorboard import Evaluation
+from asrkit.training.selection import Selection
 from asrkit.training.trainer import Trainer, TrainerConfig
 from asrkit.utils.loss_output import LossOutput
 
@@ -66,6 +67,8 @@ def make_trainer(
     task=None,
     batches=toy_batches,
     world=CPU,
+    selection=None,
+    until=None,
     readings=None,
     memory_limit_gb=None,
     **config,
@@ -78,7 +81,7 @@ def make_trainer(
         batches=batches,
         length=Length(num_epochs),
         validate=lambda module: Evaluation({"wer": 50.0}),
-        select="wer",
+        selection=selection or Selection("wer"),
         summarize=lambda sums: {"seconds": sums["wall_seconds"]},
         headline=[],
         description={"config": {}, "tokenizer": {}, "versions": {}},
@@ -86,6 +89,7 @@ def make_trainer(
         folder=folder,
         world=world,
         config=TrainerConfig(**config),
+        until=until,
         readings=readings,
         memory_limit_gb=memory_limit_gb,
     )

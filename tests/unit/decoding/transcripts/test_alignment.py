@@ -149,6 +149,18 @@ def test_equal_labels_need_a_blank_between_them(model, enc_out):
 
 
 @torch.no_grad()
+def test_without_a_label_all_frames_are_blank(model, enc_out):
+    tokens, none = torch.zeros(4, 0, dtype=torch.int64), torch.zeros(4).long()
+    blank = model.ctc_log_probs(enc_out)[..., 0]
+    for found, row, T in zip(
+        align_by_ctc(model, enc_out, ENC_LENS, tokens, none), blank, ENC_LENS,
+        strict=True,
+    ):  # fmt: skip
+        assert (found.tokens, found.frames) == ([], [])
+        assert found.score == pytest.approx(float(row[:T].sum()), rel=1e-6)
+
+
+@torch.no_grad()
 def test_the_ctc_path_is_torchaudios(model):
     from torchaudio.functional import forced_align
 
