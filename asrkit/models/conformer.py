@@ -24,7 +24,7 @@ class Positions(str, Enum):
     RELATIVE = "relative"
 
 
-_BRANCH_SCALE = 0.05
+_BRANCH_SCALE = 0.02
 """What a branch of a block gives at first, compared with what it is given."""
 
 
