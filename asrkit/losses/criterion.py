@@ -84,6 +84,10 @@ class Encoded:
     where utterances are whole."""
     nbest: NBestLists | None = None
     """Hypotheses of each utterance."""
+    feats: Tensor | None = None
+    """Features as the extractor gives them, of one view, (B, T_in, F)."""
+    feat_lens: Tensor | None = None
+    """(B,), int64."""
     views: int = 1
     """Differently augmented views of the same utterances that are in the batch, one
     after another: B is so many times the utterances."""
@@ -102,6 +106,10 @@ class Criterion(nn.Module, ABC):
 
     views: ClassVar[int] = 1
     """Views of each utterance that it compares in training."""
+
+    apart: ClassVar[bool] = False
+    """Whether it trains what no other criterion does, and nothing else: it is no part
+    of the loss that is shown and validated, nor of the gradient's norm."""
 
     progress = TrainingProgress()
     """Told before every update."""
@@ -145,7 +153,7 @@ class LossConfig(ABC):
                     f"loss.weights.{name} must be at least 0, got {weight:g}"
                 )
         check_range(self, "loss", "cr_ramp", least=0, most=1)
-        if not any(self.weights.values()):
+        if not any(w for name, w in self.weights.items() if name != "timing"):
             raise ValueError("loss.weights: give at least one criterion a weight")
 
     @property
@@ -221,6 +229,11 @@ class WeightedCriterion(nn.Module):
         self.criteria = nn.ModuleDict(criteria)
         self.weights = dict(weights)
         self._modules_used = {n for c in criteria.values() for n in c.modules_used}
+        self._apart = [name for name, one in criteria.items() if one.apart]
+        self.modules_apart = {
+            n for name in self._apart for n in criteria[name].modules_used
+        }
+        """Parts of the model that are trained apart from the others."""
 
     @property
     def modules_used(self) -> set[str]:
@@ -246,13 +259,15 @@ class WeightedCriterion(nn.Module):
     def forward(self, model: AsrModel, batch: Encoded) -> LossOutput:
         """Return the weighted sum."""
         stats: dict[str, Tensor] = {}
-        weighted = []
+        weighted, apart = [], []
         for name, criterion in self.criteria.items():
             loss, further = criterion(model, batch)
-            weighted.append(self.weights[name] * loss)
+            mine = apart if name in self._apart else weighted
+            mine.append(self.weights[name] * loss)
             stats |= {name: loss.detach(), **further}
         loss = torch.stack(weighted).sum()
         stats["loss"] = loss.detach()
+        loss = torch.stack([loss, *apart]).sum()
         stats["frames"] = batch.enc_lens.sum()
         stats["tokens"] = batch.token_lens.sum()
         return LossOutput(loss, stats["frames"], stats)

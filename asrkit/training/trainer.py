@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class Trainer:
         world: The processes that work together, and this one's rank.
         config: Everything else.
         readings: Counts what is read, if anything does.
+        apart: Parameters whose gradient is clipped apart from the others'.
         memory_limit_gb: What the memory of an update was planned for, GB, if it was.
     """
 
@@ -77,6 +78,7 @@ class Trainer:
         world: World,
         config: TrainerConfig,
         readings: Readings | None = None,
+        apart: Sequence[nn.Parameter] = (),
         memory_limit_gb: float | None = None,
     ) -> None:
         self.task = task
@@ -100,6 +102,7 @@ class Trainer:
             task,
             self.parameters,
             world,
+            apart=apart,
             clip_norm=config.clip_norm,
             autocast=self.autocast,
         )

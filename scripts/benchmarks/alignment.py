@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares aligned words with when they are spoken, where the manifests say so.
 
-scripts/benchmarks/alignment.py --exp-dir exp/x --set test [--by ctc transducer]
+scripts/benchmarks/alignment.py --exp-dir exp/x --set test [--by timing ctc]
 scripts/benchmarks/alignment.py --exp-dir exp/x --alignments exp/x/align/alignments
 """
 

@@ -201,6 +201,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
         folder=run.folder,
         world=run.world,
         config=config.trainer,
+        apart=task.apart,
         readings=batches.left_out,
         memory_limit_gb=run.memory_limit_gb,
     )
