@@ -108,7 +108,7 @@ class Criterion(nn.Module, ABC):
     """Views of each utterance that it compares in training."""
 
     apart: ClassVar[bool] = False
-    """Whether it trains what no other criterion does, and nothing else: it is no part
+    """Whether it trains what no other criterion does, and nothing else: no part
     of the loss that is shown and validated, nor of the gradient's norm."""
 
     progress = TrainingProgress()
@@ -259,7 +259,8 @@ class WeightedCriterion(nn.Module):
     def forward(self, model: AsrModel, batch: Encoded) -> LossOutput:
         """Return the weighted sum."""
         stats: dict[str, Tensor] = {}
-        weighted, apart = [], []
+        weighted: list[Tensor] = []
+        apart: list[Tensor] = []
         for name, criterion in self.criteria.items():
             loss, further = criterion(model, batch)
             mine = apart if name in self._apart else weighted
@@ -267,7 +268,8 @@ class WeightedCriterion(nn.Module):
             stats |= {name: loss.detach(), **further}
         loss = torch.stack(weighted).sum()
         stats["loss"] = loss.detach()
-        loss = torch.stack([loss, *apart]).sum()
+        for one in apart:  # its gradient, and 0
+            loss = loss + (one - one.detach())
         stats["frames"] = batch.enc_lens.sum()
         stats["tokens"] = batch.token_lens.sum()
         return LossOutput(loss, stats["frames"], stats)
