@@ -42,7 +42,7 @@ def main() -> int:
     )
     folder = args.manifests or Path(recognizer.config.data.manifests)
     cuts = load_cuts(folder, args.set).to_eager()
-    true = _true_times(cuts, args.set)
+    true = true_times(cuts, args.set)
     print(
         f"{'':24} {'words':>6} {'mean':>7} {'median':>7} {'bias':>7} "
         f"{'<=50 ms':>8} {'<=100 ms':>8} {'<=200 ms':>8}"
@@ -54,12 +54,12 @@ def main() -> int:
     trained = last_loss(recognizer.config).trained
     for by in map(By, args.by or [by.value for by in By if by.value in trained]):
         _report(
-            by.value, _aligned(Aligner(recognizer, by, 30.0), args.set, folder), true
+            by.value, aligned(Aligner(recognizer, by, 30.0), args.set, folder), true
         )
     return 0
 
 
-def _true_times(cuts: CutSet, name: str) -> dict[str, list[AlignmentItem]]:
+def true_times(cuts: CutSet, name: str) -> dict[str, list[AlignmentItem]]:
     """Return when the words of each utterance are spoken, as far as it is known."""
     known = {
         # Lhotse's count from the start of the recording.
@@ -77,7 +77,7 @@ def _true_times(cuts: CutSet, name: str) -> dict[str, list[AlignmentItem]]:
     return known
 
 
-def _aligned(aligner: Aligner, name: str, folder: Path) -> Aligned:
+def aligned(aligner: Aligner, name: str, folder: Path) -> Aligned:
     """Align a set; what cannot be aligned is listed."""
     failures: Failures = []
     groups = open_sets([name], folder, aligner, failures)
