@@ -28,15 +28,18 @@ class TimingHead(nn.Module):
         subsampling: Feature frames to an encoder frame.
     """
 
+    bands: Tensor
+
     def __init__(self, num_bins: int, vocab_size: int, subsampling: int) -> None:
         super().__init__()
-        self.bands = min(BANDS, num_bins)
+        bands = F.adaptive_avg_pool1d(torch.eye(num_bins), min(BANDS, num_bins))
+        self.register_buffer("bands", bands, persistent=False)
         self.step = subsampling
         self.window = subsampling + 2 * CONTEXT
         # Others draw the same random numbers as without this head.
         with torch.random.fork_rng(devices=[]):
-            self.norm = nn.LayerNorm(self.bands * self.window)
-            self.hidden = nn.Linear(self.bands * self.window, HIDDEN)
+            self.norm = nn.LayerNorm(bands.shape[1] * self.window)
+            self.hidden = nn.Linear(bands.shape[1] * self.window, HIDDEN)
             self.output = nn.Linear(HIDDEN, vocab_size)
 
     def forward(self, feats: Tensor, feat_lens: Tensor, num_frames: int) -> Tensor:
@@ -52,8 +55,7 @@ class TimingHead(nn.Module):
             window are the feature frames from t * subsampling on.
         """
         padding = make_pad_mask(feat_lens, feats.shape[1])
-        x = feats.masked_fill(padding[..., None], 0.0)
-        x = F.adaptive_avg_pool1d(x, self.bands)
+        x = (feats @ self.bands).masked_fill(padding[..., None], 0.0)
         after = (num_frames - 1) * self.step + self.window - CONTEXT - x.shape[1]
         x = F.pad(x, (0, 0, CONTEXT, after))
         x = x.unfold(1, self.window, self.step).flatten(2)

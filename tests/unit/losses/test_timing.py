@@ -12,6 +12,7 @@ from asrkit.losses.ctc import CtcLossConfig
 from asrkit.losses.fused import FusedLossConfig
 from asrkit.losses.timing import TimingCriterion, prior_ctc_loss
 from asrkit.models.timing_head import CONTEXT, PRIOR_SCALE, TimingHead, divide_by_prior
+from asrkit.utils.training_progress import TrainingProgress
 from tests.unit.losses.test_criteria import make_batch, make_model
 
 V = 4
@@ -116,12 +117,22 @@ def test_it_changes_nothing_for_the_others(config):
 
 def test_of_two_views_it_hears_the_utterances_once():
     model = make_model()
-    once, _ = TimingCriterion()(model, heard())
+    once, _ = TimingCriterion().eval()(model, heard())
     enc_out, *rest = make_batch()
     doubled = [x.repeat(2, *[1] * (x.ndim - 1)) for x in (enc_out, *rest)]
     feats = heard()
     both = Encoded(*doubled, feats=feats.feats, feat_lens=feats.feat_lens, views=2)
-    torch.testing.assert_close(TimingCriterion()(model, both)[0], 2 * once)
+    torch.testing.assert_close(TimingCriterion().eval()(model, both)[0], 2 * once)
+
+
+def test_it_learns_in_one_update_of_four_and_that_counts_for_all():
+    model, criterion = make_model(), TimingCriterion()
+    losses = []
+    for update in range(8):
+        criterion.progress = TrainingProgress(0.5, update)
+        losses.append(float(criterion(model, heard())[0].detach()))
+    once = float(criterion.eval()(model, heard())[0].detach())
+    assert losses == pytest.approx([4 * once, 0, 0, 0] * 2)
 
 
 def test_of_a_large_batch_some_utterances_count_for_all(monkeypatch):
@@ -129,7 +140,7 @@ def test_of_a_large_batch_some_utterances_count_for_all(monkeypatch):
     monkeypatch.setattr(timing, "_NUMBERS", 2 * 7 * model.vocab_size)
     logits = model.timing_logits(batch.feats[:2], batch.feat_lens[:2])
     expected = prior_ctc_loss(logits, *(x[:2] for x in batch.targets)).sum() * 1.5
-    torch.testing.assert_close(TimingCriterion()(model, batch)[0], expected)
+    torch.testing.assert_close(TimingCriterion().eval()(model, batch)[0], expected)
 
 
 def test_a_model_from_before_keeps_its_own_head():
