@@ -57,7 +57,7 @@ class Gradients:
         task: Maps a batch to a `LossOutput`; gets the first process's weights.
         parameters: Of the task, those that are trained.
         world: The processes that work together, and this one's rank.
-        apart: Of these parameters, those whose gradient is clipped by a norm of its
+        apart: Names of the task's modules whose gradient is clipped by a norm of its
             own, and changes nothing for the others.
         clip_norm: Largest norm of the gradient of the mean loss; 0 does not clip.
         autocast: Compute in bfloat16 where that is safe.
@@ -69,14 +69,16 @@ class Gradients:
         parameters: Sequence[nn.Parameter],
         world: World,
         *,
-        apart: Sequence[nn.Parameter] = (),
+        apart: Sequence[str] = (),
         clip_norm: float,
         autocast: bool,
     ) -> None:
         self.task = task
         self.parameters = parameters
         self.world = world
-        own = {id(parameter) for parameter in apart}
+        # By name: sharing out has put others in the place of the parameters.
+        modules = [task.get_submodule(name) for name in apart]
+        own = {id(p) for module in modules for p in module.parameters()}
         self._together = [p for p in parameters if id(p) not in own]
         self._apart = [p for p in parameters if id(p) in own]
         self.clip_norm = clip_norm

@@ -56,7 +56,7 @@ class Trainer:
         world: The processes that work together, and this one's rank.
         config: Everything else.
         readings: Counts what is read, if anything does.
-        apart: Parameters whose gradient is clipped apart from the others'.
+        apart: Names of the task's modules whose gradient is clipped by itself.
         memory_limit_gb: What the memory of an update was planned for, GB, if it was.
     """
 
@@ -78,7 +78,7 @@ class Trainer:
         world: World,
         config: TrainerConfig,
         readings: Readings | None = None,
-        apart: Sequence[nn.Parameter] = (),
+        apart: Sequence[str] = (),
         memory_limit_gb: float | None = None,
     ) -> None:
         self.task = task

@@ -112,10 +112,9 @@ class AsrTask(nn.Module):
         )
 
     @property
-    def apart(self) -> list[nn.Parameter]:
-        """Parameters whose gradient is none of the others' business."""
-        modules = [getattr(self.model, n) for n in self.criterion.modules_apart]
-        return [parameter for module in modules for parameter in module.parameters()]
+    def apart(self) -> list[str]:
+        """Modules whose gradient is none of the others' business."""
+        return [f"model.{name}" for name in sorted(self.criterion.modules_apart)]
 
     @property
     def views(self) -> int:

@@ -227,12 +227,12 @@ class Beside(Task):
 
     def __init__(self, factor):
         super().__init__()
-        self.apart = nn.Parameter(torch.ones(2, dtype=torch.float64))
+        self.apart = nn.Linear(1, 2, bias=False, dtype=torch.float64)
         self.factor = factor
 
     def forward(self, batch):
         output = super().forward(batch)
-        more = self.factor * self.apart.sum()
+        more = self.factor * self.apart.weight.sum()
         loss = output.loss + (more - more.detach())
         return LossOutput(loss, output.weight, output.stats)
 
@@ -242,15 +242,15 @@ def test_a_gradient_apart_is_clipped_by_itself():
     for factor in (1.0, 1e6):
         task = Beside(factor)
         gradients = Gradients(
-            task, list(task.parameters()), CPU, apart=[task.apart], clip_norm=0.01,
+            task, list(task.parameters()), CPU, apart=["apart"], clip_norm=0.01,
             autocast=False,
         )  # fmt: skip
         found = gradients(group((3, 4)))
-        rest = [p.grad for n, p in task.named_parameters() if n != "apart"]
+        rest = [p.grad for n, p in task.named_parameters() if "apart" not in n]
         results.append((found.norm, *rest))
         norm = torch.cat([g.flatten() for g in rest]).norm()
         assert float(norm) == pytest.approx(0.01, rel=1e-3)
-        assert float(task.apart.grad.norm()) == pytest.approx(0.01, rel=1e-3)
+        assert float(task.apart.weight.grad.norm()) == pytest.approx(0.01, rel=1e-3)
     for one, other in zip(*results, strict=True):
         assert torch.equal(one, other)
 
@@ -258,7 +258,7 @@ def test_a_gradient_apart_is_clipped_by_itself():
 def test_a_gradient_apart_that_is_not_finite_is_seen():
     task = Beside(float("inf"))
     gradients = Gradients(
-        task, list(task.parameters()), CPU, apart=[task.apart], clip_norm=1.0,
+        task, list(task.parameters()), CPU, apart=["apart"], clip_norm=1.0,
         autocast=False,
     )  # fmt: skip
     assert not gradients(group((3, 4))).finite
