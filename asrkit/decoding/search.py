@@ -27,6 +27,9 @@ class Hypothesis:
     """Log-probability of all paths that were seen, with what was fused."""
     words: list[str] | None = None
     """Words that a search with a lexicon chose; None: the tokenizer tells."""
+    ends: list[int] | None = None
+    """Frame after the last of each label, where an alignment tells; None: each label
+    is one frame long."""
 
     def text(self, tokenizer: Tokenizer) -> str:
         """Return the words as text."""

@@ -19,8 +19,8 @@ from asrkit.utils.training_progress import TrainingProgress
 CELL_NUMBERS = 8
 """That a lattice keeps a cell."""
 
-CTC_CRITERIA = ("ctc", "inter_ctc", "cr_ctc")
-"""Criteria of the CTC head, which every loss may have beside its own."""
+CTC_CRITERIA = ("ctc", "inter_ctc", "cr_ctc", "timing")
+"""Criteria of the CTC and timing heads, which every loss may have beside its own."""
 
 
 class BatchShape(Protocol):
@@ -87,6 +87,10 @@ class Encoded:
     where utterances are whole."""
     nbest: NBestLists | None = None
     """Hypotheses of each utterance."""
+    feats: Tensor | None = None
+    """Features as the extractor gives them, of one view, (B, T_in, F)."""
+    feat_lens: Tensor | None = None
+    """(B,), int64."""
     views: int = 1
     """Differently augmented views of the same utterances that are in the batch, one
     after another: B is so many times the utterances."""
@@ -105,6 +109,10 @@ class Criterion(nn.Module, ABC):
 
     views: ClassVar[int] = 1
     """Views of each utterance that it compares in training."""
+
+    apart: ClassVar[bool] = False
+    """Whether it trains what no other criterion does, and nothing else: no part
+    of the loss that is shown and validated, nor of the gradient's norm."""
 
     progress = TrainingProgress()
     """Told before every update."""
@@ -151,10 +159,10 @@ class LossConfig(ABC):
                     f"loss.weights.{name} must be at least 0, got {weight:g}"
                 )
         check_range(self, "loss", "cr_ramp", least=0, most=1)
-        if not any(self.weights.values()):
+        if not any(w for name, w in self.weights.items() if name != "timing"):
             raise ValueError("loss.weights: give at least one criterion a weight")
         check_range(self, "loss", "ctc_first", least=0, below=1)
-        if self.ctc_first and not any(name in CTC_CRITERIA for name in self.trained):
+        if self.ctc_first and not {"ctc", "inter_ctc"} & {*self.trained}:
             raise ValueError(
                 f"loss.ctc_first={self.ctc_first:g}: only CTC criteria are computed at "
                 "first, and none has a weight; give loss.weights.ctc one, or set "
@@ -242,6 +250,11 @@ class WeightedCriterion(nn.Module):
         self.ctc_first = ctc_first
         self.share = 0.0
         self._modules_used = {n for c in criteria.values() for n in c.modules_used}
+        self._apart = [name for name, one in criteria.items() if one.apart]
+        self.modules_apart = {
+            n for name in self._apart for n in criteria[name].modules_used
+        }
+        """Parts of the model that are trained apart from the others."""
 
     @property
     def modules_used(self) -> set[str]:
@@ -268,16 +281,20 @@ class WeightedCriterion(nn.Module):
     def forward(self, model: AsrModel, batch: Encoded) -> LossOutput:
         """Return the weighted sum."""
         stats: dict[str, Tensor] = {}
-        weighted = []
+        weighted: list[Tensor] = []
+        apart: list[Tensor] = []
         ctc_only = self.training and self.share < self.ctc_first
         for name, criterion in self.criteria.items():
             if ctc_only and name not in CTC_CRITERIA:
                 continue
             loss, further = criterion(model, batch)
-            weighted.append(self.weights[name] * loss)
+            mine = apart if name in self._apart else weighted
+            mine.append(self.weights[name] * loss)
             stats |= {name: loss.detach(), **further}
         loss = torch.stack(weighted).sum()
         stats["loss"] = loss.detach()
+        for one in apart:  # its gradient, and 0
+            loss = loss + (one - one.detach())
         stats["frames"] = batch.enc_lens.sum()
         stats["tokens"] = batch.token_lens.sum()
         return LossOutput(loss, stats["frames"], stats)

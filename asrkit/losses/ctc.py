@@ -17,6 +17,7 @@ from asrkit.losses.criterion import (
     Encoded,
     LossConfig,
 )
+from asrkit.losses.timing import TimingCriterion
 from asrkit.models.asr_model import AsrModel
 from asrkit.utils.lengths import make_pad_mask
 
@@ -95,6 +96,8 @@ def ctc_criterion(name: str, config: LossConfig) -> Criterion:
     """Make one of `CTC_CRITERIA`."""
     if name == "cr_ctc":
         return ConsistencyCriterion(config.cr_ramp)
+    if name == "timing":
+        return TimingCriterion()
     return CtcCriterion(depth=0.5 if name == "inter_ctc" else 1.0)
 
 
@@ -105,9 +108,11 @@ class CtcLossConfig(LossConfig):
     name = "ctc"
     criteria = CTC_CRITERIA
 
-    weights: dict[str, float] = field(default_factory=lambda: {"ctc": 1.0})
+    weights: dict[str, float] = field(
+        default_factory=lambda: {"ctc": 1.0, "timing": 1.0}
+    )
     """Weight of each criterion: ctc, inter_ctc (half way up the encoder), cr_ctc (two
-    views of a batch alike)."""
+    views of a batch alike), timing (when labels are spoken; changes nothing else)."""
 
     def lattice_numbers(
         self, shape: BatchShape, vocab_size: int, joiner_dim: int

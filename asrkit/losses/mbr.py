@@ -90,12 +90,13 @@ class MbrLossConfig(TransducerLossConfig):
 
     name = "mbr"
     # Not cr_ctc: lists of hypotheses have one view.
-    criteria: ClassVar[tuple[str, ...]] = ("transducer", "ctc", "inter_ctc")
+    criteria: ClassVar[tuple[str, ...]] = ("transducer", "ctc", "inter_ctc", "timing")
 
     weights: dict[str, float] = field(
-        default_factory=lambda: {"transducer": 1.0, "ctc": 0.0}
+        default_factory=lambda: {"transducer": 1.0, "ctc": 0.0, "timing": 1.0}
     )
-    """Weight of each criterion: transducer (the expected risk), ctc."""
+    """Weight of each criterion: transducer (the expected risk), ctc, timing
+    (when labels are spoken; changes nothing else)."""
     topology: Topology = Topology.MONOTONIC
     """As the model was trained before."""
     renorm_scale: float = 2.5

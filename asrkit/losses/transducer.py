@@ -58,10 +58,11 @@ class TransducerLossConfig(LossConfig):
     criteria: ClassVar[tuple[str, ...]] = ("transducer", *CTC_CRITERIA)
 
     weights: dict[str, float] = field(
-        default_factory=lambda: {"transducer": 1.0, "ctc": 0.3}
+        default_factory=lambda: {"transducer": 1.0, "ctc": 0.3, "timing": 1.0}
     )
     """Weight of each criterion: transducer, ctc, inter_ctc (CTC half way up the
-    encoder), cr_ctc (two views of a batch alike: doubles its memory)."""
+    encoder), cr_ctc (two views of a batch alike: doubles its memory), timing (when
+    labels are spoken; changes nothing else)."""
     topology: Topology = Topology.REGULAR
     """REGULAR, MONOTONIC (one label or blank per frame) or CONSTRAINED."""
     delay_penalty: float = 0.0

@@ -127,11 +127,12 @@ class ViterbiLossConfig(LossConfig):
             "encoder": 1.0,
             "middle": 0.3,
             "ctc": 0.0,
+            "timing": 1.0,
         }
     )
     """Weight of each criterion: transducer (the joiner along the alignment), encoder
     and middle (focal heads on the encoder's last and middle block), ctc, inter_ctc,
-    cr_ctc."""
+    cr_ctc, timing (when labels are spoken; changes nothing else)."""
     label_smoothing: float = 0.2
     """Probability mass that the joiner's targets spread over all tokens, 0 to 1."""
     label_boost: float = 5.0

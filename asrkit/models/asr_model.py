@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from asrkit.models.encoder import Encoder, EncoderConfig
 from asrkit.models.joiner import Joiner, JoinerConfig
 from asrkit.models.predictor import Predictor, PredictorConfig
+from asrkit.models.timing_head import TimingHead
 
 
 @dataclass(kw_only=True)
@@ -34,6 +35,8 @@ class ModelConfig:
 
 class AsrModel(nn.Module):
     """A transducer (Graves, 2012) with a CTC head on the same encoder.
+
+    Beside them stands what tells when labels are spoken.
 
     Args:
         num_bins: Feature bins, F.
@@ -61,8 +64,10 @@ class AsrModel(nn.Module):
         self.predictor = predictor
         self.joiner = joiner
         self.ctc_head = nn.Linear(encoder.output_dim, vocab_size)
+        self.timing_head = TimingHead(num_bins, vocab_size, encoder.subsampling)
         self.register_buffer("feature_mean", torch.zeros(num_bins))
         self.register_buffer("feature_scale", torch.ones(num_bins))
+        self.register_load_state_dict_pre_hook(_keep_timing_head)
 
     def set_feature_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Keep the training data's mean and standard deviation per bin, (F,) each."""
@@ -103,3 +108,27 @@ class AsrModel(nn.Module):
     def ctc_log_probs(self, enc_out: Tensor) -> Tensor:
         """Map enc_out (B, T, D) to the CTC head's log-probabilities (B, T, V)."""
         return self.ctc_head(enc_out).float().log_softmax(dim=-1)
+
+    def timing_logits(self, feats: Tensor, feat_lens: Tensor) -> Tensor:
+        """Map features, as the extractor gives them, to the timing head's logits.
+
+        Args:
+            feats: (B, T_in, F).
+            feat_lens: (B,), int64.
+
+        Returns:
+            (B, T, V).
+        """
+        num_frames = self.encoder.output_lens(feats.shape[1])
+        logits: Tensor = self.timing_head(self.normalize(feats), feat_lens, num_frames)
+        return logits
+
+
+def _keep_timing_head(
+    module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object
+) -> None:
+    """Load checkpoints from before there was a timing head: it stays as it is."""
+    own = f"{prefix}timing_head."
+    if not any(key.startswith(own) for key in state):
+        head = module.get_submodule("timing_head").state_dict()
+        state |= {own + name: tensor for name, tensor in head.items()}

@@ -28,6 +28,10 @@ _SHAPES = (
 _MEMORY = ".checkpoint_activations"
 """Changes what training takes, not what it does."""
 
+_TIMING = "loss.weights.timing"
+"""Changes when labels are found, not which: a stage that ended without stays done. One
+that has not needs a head to go on with. No weight is 0."""
+
 _FREE = (
     "trainer.",
     "decode.",
@@ -81,23 +85,27 @@ def check_snapshot(plain: Any, path: Path, *, done: bool) -> None:
     if not path.is_file():
         return
     old = update_saved(yaml.safe_load(path.read_text(encoding="utf-8")))
-    changed = differences(_with_new_keys(old, plain), plain)
+    before, now = _with_new_keys(old, plain), flatten(plain)
+    if _TIMING in now:
+        before.setdefault(_TIMING, 0.0)
+    changed = differences(before, now)
+    free, shapes = (*_FREE, _TIMING), (*_SHAPES, _TIMING)
     matters = {
         key: pair
         for key, pair in changed.items()
-        if (not key.startswith(_FREE) if done else key.startswith(_SHAPES))
+        if (not key.startswith(free) if done else key.startswith(shapes))
         and not key.endswith(_MEMORY)
     }
     if matters:
-        key, (before, after) = next(iter(matters.items()))
+        key, (was, after) = next(iter(matters.items()))
         raise InputError(
-            f"{path.parent} was trained with {key}={before}, now it is {after}"
+            f"{path.parent} was trained with {key}={was}, now it is {after}"
             + (f" (and {len(matters) - 1} more keys)" if len(matters) > 1 else "")
             + "; choose another exp_dir, or set the key back"
         )
-    for key, (before, after) in changed.items():
+    for key, (was, after) in changed.items():
         if not done:
-            logger.info("changed since the last start: %s %s -> %s", key, before, after)
+            logger.info("changed since the last start: %s %s -> %s", key, was, after)
 
 
 def _with_new_keys(old: Any, plain: Any) -> dict[str, Any]:

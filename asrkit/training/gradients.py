@@ -31,7 +31,7 @@ class Update:
     losses: list[Tensor]
     """Summed loss of each batch of this process, scalars."""
     norm: Tensor
-    """Of the gradient, before clipping, a scalar."""
+    """Of the gradient, without that of `apart`, before clipping, a scalar."""
     stats: dict[str, Tensor]
     """Sums over all processes, scalars."""
 
@@ -57,6 +57,8 @@ class Gradients:
         task: Maps a batch to a `LossOutput`; gets the first process's weights.
         parameters: Of the task, those that are trained.
         world: The processes that work together, and this one's rank.
+        apart: Names of the task's modules whose gradient is clipped by a norm of its
+            own, and changes nothing for the others.
         clip_norm: Largest norm of the gradient of the mean loss; 0 does not clip.
         autocast: Compute in bfloat16 where that is safe.
     """
@@ -67,12 +69,18 @@ class Gradients:
         parameters: Sequence[nn.Parameter],
         world: World,
         *,
+        apart: Sequence[str] = (),
         clip_norm: float,
         autocast: bool,
     ) -> None:
         self.task = task
         self.parameters = parameters
         self.world = world
+        # By name: sharing out has put others in the place of the parameters.
+        modules = [task.get_submodule(name) for name in apart]
+        own = {id(p) for module in modules for p in module.parameters()}
+        self._together = [p for p in parameters if id(p) not in own]
+        self._apart = [p for p in parameters if id(p) in own]
         self.clip_norm = clip_norm
         self.autocast = autocast
         self.split_batches = 0
@@ -96,15 +104,20 @@ class Gradients:
         scale = 1.0 / total.weight.clamp(min=1.0)
         gradients = [local(p.grad) for p in self.parameters if p.grad is not None]
         torch._foreach_mul_(gradients, scale.to(torch.float32))
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip_norm or math.inf)
-        norm = whole(local(norm), norm).detach()
-        finite = torch.isfinite(norm) & torch.isfinite(total.loss)
+        norm, other = self._clip(self._together), self._clip(self._apart)
+        finite = torch.isfinite(norm) & torch.isfinite(other)
+        finite &= torch.isfinite(total.loss)
         # All that the host has to know, in one wait for the device.
         known = torch.cat([finite[None].to(counts), counts]).tolist()
         self.split_batches += int(known[1])
         self._follow(known[2:])
         losses = [output.loss for output in outputs]
         return Update(bool(known[0]), losses, norm, total.stats)
+
+    def _clip(self, parameters: Sequence[nn.Parameter]) -> Tensor:
+        """Clip the gradient of some parameters; return its norm before, a scalar."""
+        norm = nn.utils.clip_grad_norm_(parameters, self.clip_norm or math.inf)
+        return whole(local(norm), norm).detach()
 
     def _sum(self) -> list[bool]:
         """Sum the gradients over all processes; one that has none counts as 0.

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ class Trainer:
         config: Everything else.
         until: Ends training before its length is done, if anything does.
         readings: Counts what is read, if anything does.
+        apart: Names of the task's modules whose gradient is clipped by itself.
         memory_limit_gb: What the memory of an update was planned for, GB, if it was.
     """
 
@@ -79,6 +80,7 @@ class Trainer:
         config: TrainerConfig,
         until: Until | None = None,
         readings: Readings | None = None,
+        apart: Sequence[str] = (),
         memory_limit_gb: float | None = None,
     ) -> None:
         self.task = task
@@ -103,6 +105,7 @@ class Trainer:
             task,
             self.parameters,
             world,
+            apart=apart,
             clip_norm=config.clip_norm,
             autocast=self.autocast,
         )

@@ -116,9 +116,7 @@ def row(name: str, runs: Sequence[Run]) -> str:
     updates = statistics.median(run.total("updates") for run in done)
     minutes = statistics.median(run.total("seconds") for run in done) / 60
     mean = statistics.mean(found)
-    return (
-        f"| {name} | {updates:g} | {minutes:.1f} | {shown} | {mean:.2f} | {spread} |"
-    )
+    return f"| {name} | {updates:g} | {minutes:.1f} | {shown} | {mean:.2f} | {spread} |"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -94,7 +94,12 @@ class Run:
             self.average.shard(task)
         self.parameters = [p for p in task.parameters() if p.requires_grad]
         self.gradients = Gradients(
-            task, self.parameters, world, clip_norm=5.0, autocast=False
+            task,
+            self.parameters,
+            world,
+            apart=[f"task.{name}" for name in task.task.apart],
+            clip_norm=5.0,
+            autocast=False,
         )
 
     def update(self, number):

@@ -69,7 +69,7 @@ def test_every_experiment_builds(recipe, experiment):
         stage = for_stage(config, name)
         model = stage.model.build(config.features.num_bins, vocab_size=20)
         stage.optim.build(model)
-        used = {"encoder"}
+        used = {"encoder", "timing_head"}
         used |= {"ctc_head"} if stage.loss.weights.get("ctc") else set()
         if stage.loss.weights.get("transducer"):
             used |= {"predictor", "joiner"}

@@ -18,7 +18,7 @@ from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.transcript import Transcript
 from asrkit.decoding.transcripts.words import find_words
-from asrkit.pipeline.decode.aligner import MAX_CELLS, Aligner, By
+from asrkit.pipeline.decode.aligner import Aligner, By
 from asrkit.pipeline.decode.recognizer import load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.text.normalize import TextStyle, normalize_text
@@ -178,8 +178,8 @@ def why_not(one: Spoken, text: str, aligner: Aligner, seen: set[str]) -> str | N
     frames = aligner.frames(one.samples)
     if frames < len(ids):
         return too_short(one, len(ids), aligner)
-    if frames * len(ids) > MAX_CELLS[aligner.by]:
-        other = ", or take --by ctc" if aligner.by is By.TRANSDUCER else ""
+    if frames * len(ids) > aligner.max_cells:
+        other = ", or take --by ctc" if By.TRANSDUCER in aligner.uses else ""
         return (
             f"{frames} frames and {len(ids)} labels need too much memory to be aligned "
             f"by {aligner.by.value}; cut it{other}"
@@ -206,6 +206,7 @@ def transcript(one: Spoken, times: Hypothesis, aligner: Aligner) -> Transcript:
         times.confidences,
         frame_seconds=aligner.recognizer.frame_seconds,
         duration=duration,
+        ends=times.ends,
     )
     text = " ".join(word.text for word in words)
     return Transcript(
@@ -239,7 +240,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--by",
         choices=[by.value for by in By],
-        help="what aligns (default: ctc where the run trains it; its words are longer)",
+        help="what aligns (default: the first of these that the run trains)",
     )
     add_options(parse, default="ctm")
     add("--checkpoint", type=Path, help="another one than the run's average or best")

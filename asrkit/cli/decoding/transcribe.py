@@ -114,6 +114,7 @@ def transcribe(
                 duration=(b - a) / rate,
                 offset=a / rate,
                 texts=one.words,
+                ends=one.ends,
             )
             pieces.append(_piece(recognizer, nbest, a / rate, b / rate))
     return Transcript(

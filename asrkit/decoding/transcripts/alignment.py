@@ -4,6 +4,8 @@ B utterances, T frames, U labels of the longest one, V tokens with blank (id 0),
 states of CTC: blank, label, blank, ..., label, blank.
 """
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -77,19 +79,15 @@ def _transducer_arcs(
 
 @torch.inference_mode()
 def align_by_ctc(
-    model: AsrModel,
-    enc_out: Tensor,
-    enc_lens: Tensor,
-    tokens: Tensor,
-    token_lens: Tensor,
+    log_probs: Tensor, enc_lens: Tensor, tokens: Tensor, token_lens: Tensor
 ) -> list[Hypothesis | None]:
-    """Find the best path of the CTC head.
+    """Find the best path of CTC.
 
-    A label's frame is the first that it covers, its probability the largest in those.
+    A label's frame is the first that it covers, its end is after the last, and its
+    probability is the largest in those.
 
     Args:
-        model: The recognizer.
-        enc_out: (B, T, D).
+        log_probs: Of a head that was trained with CTC, or other scores, (B, T, V).
         enc_lens: (B,), int64.
         tokens: (B, U), int64.
         token_lens: (B,), int64.
@@ -98,7 +96,6 @@ def align_by_ctc(
         The path with its log-probability as score; None where there is none: with more
         labels, and blanks between equal ones, than frames.
     """
-    log_probs = model.ctc_log_probs(enc_out)
     states = F.pad(tokens[..., None], (1, 0)).flatten(1)
     states = F.pad(states, (0, 1))  # (B, S)
     path, score = _ctc_viterbi(log_probs, states, enc_lens, token_lens)
@@ -106,14 +103,17 @@ def align_by_ctc(
     spoken = (path % 2 == 1) & ~make_pad_mask(enc_lens, path.shape[1])
     labels = torch.where(spoken, path // 2, U)  # column U takes what is no label
     times = torch.arange(path.shape[1], device=path.device).expand_as(path)
-    shape = len(path), U + 1
-    frames = times.new_zeros(shape).scatter_reduce(
-        1, labels, times, "amin", include_self=False
-    )
+    zeros = times.new_zeros((len(path), U + 1))
+    frames = zeros.scatter_reduce(1, labels, times, "amin", include_self=False)
+    ends = zeros.scatter_reduce(1, labels, times + 1, "amax")
     at_path = log_probs.gather(2, states.gather(1, path)[..., None]).squeeze(2).exp()
-    probabilities = at_path.new_zeros(shape).scatter_reduce(1, labels, at_path, "amax")
+    probabilities = zeros.to(at_path).scatter_reduce(1, labels, at_path, "amax")
     possible = score > -torch.inf
-    return _collect(possible, tokens, token_lens, frames, probabilities, score)
+    found = _collect(possible, tokens, token_lens, frames, probabilities, score)
+    return [
+        one and replace(one, ends=row[: len(one.tokens)])
+        for one, row in zip(found, ends.tolist(), strict=True)
+    ]
 
 
 def _ctc_viterbi(

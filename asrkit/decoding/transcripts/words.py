@@ -30,6 +30,7 @@ def find_words(
     duration: float,
     offset: float = 0.0,
     texts: Sequence[str] | None = None,
+    ends: Sequence[int] | None = None,
 ) -> list[Word]:
     """Group labels into words.
 
@@ -46,8 +47,10 @@ def find_words(
         offset: Where this audio begins in its recording, seconds.
         texts: The words, where a search with a lexicon chose them; None: the tokenizer
             tells.
+        ends: Frame after the last of each label; None: each is one frame long.
     """
     spans = tokenizer.word_spans(tokens)
+    ends = [frame + 1 for frame in frames] if ends is None else ends
     if texts is None:
         texts = [tokenizer.decode([tokens[i] for i in span]) for span in spans]
     spelled = [(text, span) for text, span in zip(texts, spans, strict=True) if text]
@@ -55,7 +58,7 @@ def find_words(
     nexts = [*starts, duration][1:]
     words = []
     for (text, span), start, following in zip(spelled, starts, nexts, strict=True):
-        end = min((frames[span[-1]] + 1) * frame_seconds, following)
+        end = min(ends[span[-1]] * frame_seconds, following)
         confidence = min(confidences[i] for i in span)
         words.append(Word(text, offset + start, offset + end, confidence))
     return words

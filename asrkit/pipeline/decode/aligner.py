@@ -1,5 +1,7 @@
-"""Finds the frames of labels: by the transducer or by CTC, as the run trains it."""
+"""Finds the frames of labels: by what the run trains to find them, or to say them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import torch
@@ -11,6 +13,7 @@ from asrkit.data.features.fbank import num_frames
 from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.alignment import align_by_ctc, align_by_transducer
 from asrkit.losses.criterion import LossConfig
+from asrkit.models.timing_head import divide_by_prior
 from asrkit.pipeline.decode.choose_search import last_loss
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.transducer.rules import Topology
@@ -20,16 +23,21 @@ from asrkit.utils.errors import InputError
 class By(str, Enum):
     """What aligns; the values are the names of training criteria.
 
-    CTC comes first: its labels come where they are spoken, a transducer's often at the
-    beginning of a word, so that words end too early.
+    The timing head comes first: it is made for that. CTC and the transducer say a label
+    when they know it, which may be late, or at the beginning of a word.
     """
 
+    TIMING = "timing"
     CTC = "ctc"
     TRANSDUCER = "transducer"
 
 
-MAX_CELLS = {By.TRANSDUCER: 50_000_000, By.CTC: 1_000_000_000}
-"""Frames times labels of the longest recording: either takes about 3 GB then."""
+MAX_CELLS = {
+    By.TIMING: 1_000_000_000,
+    By.CTC: 1_000_000_000,
+    By.TRANSDUCER: 50_000_000,
+}
+"""Frames times labels of the longest recording: each takes about 3 GB then."""
 
 
 class Aligner:
@@ -37,7 +45,9 @@ class Aligner:
 
     Args:
         recognizer: Features and model.
-        by: What aligns; None: CTC where it is trained.
+        by: What aligns; None: the timing head where it is trained, else CTC. The head
+            tells the time only: scores and confidences are those of CTC, or of the
+            transducer where CTC is not trained.
         max_seconds: Longest stretch of audio that the encoder sees at once.
         topology: Paths of the transducer; None: those that it was trained on.
 
@@ -54,10 +64,21 @@ class Aligner:
     ) -> None:
         loss = last_loss(recognizer.config)
         self.by = choose_by(by, loss)
+        self.scores_by = choose_scores(loss) if self.by is By.TIMING else self.by
         self.topology = topology or loss.paths or Topology.REGULAR
         self.recognizer = recognizer
         self.max_seconds = max_seconds
         self.rate = recognizer.features.sampling_rate
+
+    @property
+    def uses(self) -> set[By]:
+        """All that aligns."""
+        return {self.by, self.scores_by}
+
+    @property
+    def max_cells(self) -> int:
+        """Frames times labels of the longest recording that it takes."""
+        return min(MAX_CELLS[by] for by in self.uses)
 
     def frames(self, samples: Tensor) -> int:
         """Return the number of encoder frames of audio (S,)."""
@@ -72,34 +93,61 @@ class Aligner:
         Returns:
             The labels with their frames; None where there is no path.
         """
-        enc_out, enc_lens = self._encode(samples)
         rows = [torch.tensor(row) for row in labels]
-        return self.align_encoded(enc_out, enc_lens, pad(rows), lengths(rows))
+        return self.align_heard(self._hear(samples), pad(rows), lengths(rows))
 
     @torch.inference_mode()
-    def align_encoded(
-        self, enc_out: Tensor, enc_lens: Tensor, tokens: Tensor, token_lens: Tensor
+    def align_heard(
+        self, heard: "Heard", tokens: Tensor, token_lens: Tensor
     ) -> list[Hypothesis | None]:
-        """Align enc_out (B, T, D) of enc_lens (B,) with tokens (B, U), wherever."""
-        tokens, token_lens = tokens.to(enc_out.device), token_lens.to(enc_out.device)
-        batch = (self.recognizer.model, enc_out, enc_lens, tokens, token_lens)
-        if self.by is By.CTC:
-            return align_by_ctc(*batch)
-        return align_by_transducer(*batch, topology=self.topology)
+        """Align what was heard with tokens (B, U) of token_lens (B,), wherever."""
+        lens = heard.enc_lens
+        labels = lens, tokens.to(lens.device), token_lens.to(lens.device)
+        model = self.recognizer.model
+        if self.scores_by is By.TRANSDUCER:
+            found = align_by_transducer(
+                model, heard.enc_out, *labels, topology=self.topology
+            )
+        else:
+            found = align_by_ctc(model.ctc_log_probs(heard.enc_out), *labels)
+        if heard.timing is None:
+            return found
+        timing = divide_by_prior(heard.timing, lens)
+        return [
+            one and when and replace(one, frames=when.frames, ends=when.ends)
+            for one, when in zip(found, align_by_ctc(timing, *labels), strict=True)
+        ]
 
     @torch.inference_mode()
-    def _encode(self, samples: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return enc_out (B, T, D) and enc_lens (B,), long audio put together again."""
+    def hear(self, batch: Batch) -> "Heard":
+        """Compute what aligns a batch with its labels."""
+        model = self.recognizer.model
+        batch = batch.to(self.recognizer.device)
+        feats, feat_lens = batch.features(self.recognizer.features)
+        enc_out, enc_lens = model.encode(feats, feat_lens)
+        timing = None
+        if self.by is By.TIMING:
+            timing = model.timing_logits(feats, feat_lens).float().log_softmax(dim=-1)
+        return Heard(enc_lens, enc_out, timing)
+
+    def _hear(self, samples: list[Tensor]) -> "Heard":
+        """Hear audio (S,) of any length, long audio put together again."""
         pieces = [self._cut(audio) for audio in samples]
         flat = [piece for some in pieces for piece in some]
         seconds = max(len(piece) for piece in flat) / self.rate
         at_once = max(1, int(self.recognizer.config.decode.max_duration / seconds))
-        encoded: list[Tensor] = []
-        for first in range(0, len(flat), at_once):
-            encoded += self._encode_batch(flat[first : first + at_once])
-        rows = iter(encoded)
-        whole = [torch.cat([next(rows) for _ in some]) for some in pieces]
-        return pad(whole), lengths(whole).to(whole[0].device)
+        parts = [
+            self.hear(audio_batch(flat[first : first + at_once], self.rate))
+            for first in range(0, len(flat), at_once)
+        ]
+        counts = [len(some) for some in pieces]
+        enc_out = join([one.enc_out for one in parts], parts, counts)
+        timing = [one.timing for one in parts if one.timing is not None]
+        return Heard(
+            lengths(enc_out).to(enc_out[0].device),
+            pad(enc_out),
+            pad(join(timing, parts, counts)) if timing else None,
+        )
 
     def _cut(self, audio: Tensor) -> list[Tensor]:
         """Cut long audio at quiet places between two encoder frames."""
@@ -109,11 +157,38 @@ class Aligner:
         starts = [0, *ends[:-1]]
         return [audio[a:b] for a, b in zip(starts, ends, strict=True)]
 
-    def _encode_batch(self, pieces: list[Tensor]) -> list[Tensor]:
-        """Return the encoder frames of each piece, (T, D)."""
-        enc_out, enc_lens = self.recognizer.encode(audio_batch(pieces, self.rate))
-        rows = zip(enc_out, enc_lens.tolist(), strict=True)
-        return [row[:length] for row, length in rows]
+
+@dataclass(frozen=True)
+class Heard:
+    """What aligns audio with its labels."""
+
+    enc_lens: Tensor
+    """(B,), int64."""
+    enc_out: Tensor
+    """(B, T, D)."""
+    timing: Tensor | None
+    """Log-probabilities of the timing head, (B, T, V); None: it does not align."""
+
+
+def join(
+    batches: Sequence[Tensor], heard: Sequence[Heard], counts: Sequence[int]
+) -> list[Tensor]:
+    """Put the frames of audio together that was heard in pieces.
+
+    Args:
+        batches: Frames of the pieces, (B, T, any) each.
+        heard: The same batches, with their lengths.
+        counts: Pieces of each recording.
+
+    Returns:
+        The frames of each recording, (T, any).
+    """
+    rows = (
+        row[:length]
+        for batch, one in zip(batches, heard, strict=True)
+        for row, length in zip(batch, one.enc_lens.tolist(), strict=True)
+    )
+    return [torch.cat([next(rows) for _ in range(count)]) for count in counts]
 
 
 def audio_batch(samples: list[Tensor], rate: int) -> Batch:
@@ -142,8 +217,13 @@ def choose_by(by: By | None, loss: LossConfig) -> By:
         return can[0]
     if by not in can:
         raise InputError(
-            f"by {by.value if by else 'ctc or transducer'}: this run trains "
+            f"by {by.value if by else 'timing, ctc or transducer'}: this run trains "
             f"{', '.join(loss.trained)} only; choose "
             f"{' or '.join(one.value for one in can) or 'another model'}"
         )
     return by
+
+
+def choose_scores(loss: LossConfig) -> By:
+    """Return what scores labels: CTC where it is trained, else the transducer."""
+    return By.CTC if By.CTC.value in loss.trained else choose_by(By.TRANSDUCER, loss)

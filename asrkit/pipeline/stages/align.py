@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from asrkit.data.attached.rows import Row
 from asrkit.data.batches.batch import Batch
-from asrkit.pipeline.decode.aligner import Aligner, By
+from asrkit.pipeline.decode.aligner import Aligner, By, choose_scores
 from asrkit.pipeline.decode.choose_search import last_loss, validation_search
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.stage import StageConfig, is_path
@@ -24,8 +24,8 @@ class AlignStageConfig(StageConfig):
     source: str = "ctc"
     """Stage whose best checkpoint aligns, or the path of a checkpoint (*.pt)."""
     by: By | None = None
-    """CTC or TRANSDUCER; null takes CTC where it is trained: its labels come where they
-    are spoken, a transducer's often at the beginning of a word."""
+    """TIMING, CTC or TRANSDUCER; null takes CTC where it is trained: its labels come
+    where they are known, a transducer's often at the beginning of a word."""
     pictures: int = 10
     """Utterances to draw with their alignment."""
 
@@ -41,7 +41,8 @@ class AlignStageConfig(StageConfig):
         """Align the data of a run and report on it."""
         recognizer = load_source(run, self.source)
         # One label a frame, whatever was trained: frame-wise training needs that.
-        aligner = Aligner(recognizer, self.by, topology=Topology.MONOTONIC)
+        by = self.by or choose_scores(last_loss(recognizer.config))
+        aligner = Aligner(recognizer, by, topology=Topology.MONOTONIC)
         folder = run.folder / ALIGNMENTS
 
         def align() -> dict[str, float]:
@@ -76,10 +77,8 @@ class Alignments:
 
     def __call__(self, batch: Batch) -> list[Row]:
         """Return a row for each utterance; `frames` is null where there is no path."""
-        enc_out, enc_lens = self.aligner.recognizer.encode(batch)
-        found = self.aligner.align_encoded(
-            enc_out, enc_lens, batch.tokens, batch.token_lens
-        )
+        heard = self.aligner.hear(batch)
+        found = self.aligner.align_heard(heard, batch.tokens, batch.token_lens)
         return [
             {
                 "id": utterance,
@@ -89,6 +88,6 @@ class Alignments:
                 "frames": None if one is None else one.frames,
             }
             for utterance, length, one in zip(
-                batch.ids, enc_lens.tolist(), found, strict=True
+                batch.ids, heard.enc_lens.tolist(), found, strict=True
             )
         ]

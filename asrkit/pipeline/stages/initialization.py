@@ -1,8 +1,11 @@
 """Weights that a stage takes over from an earlier one or from another run."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from torch import Tensor
 
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.decode.weights import model_weights
@@ -33,6 +36,8 @@ class InitConfig:
 def initialize(model: AsrModel, init: InitConfig, exp_dir: Path) -> bool:
     """Load the modules that `init` names; strict inside each of them.
 
+    The timing head comes along where it fits: it is of features and labels alone.
+
     Returns:
         Whether there was anything to load.
 
@@ -46,25 +51,37 @@ def initialize(model: AsrModel, init: InitConfig, exp_dir: Path) -> bool:
     model.feature_mean.copy_(weights["feature_mean"])
     model.feature_scale.copy_(weights["feature_scale"])
     parts = dict(model.named_children())
-    for name in init.modules:
+    taken = [*init.modules, *_timing_head(model, weights)]
+    for name in taken:
         if name not in parts:
             raise InputError(
                 f"init.modules names {name!r}; the model has {', '.join(parts)}"
             )
-        prefix = f"{name}."
-        own = {
-            key.removeprefix(prefix): tensor
-            for key, tensor in weights.items()
-            if key.startswith(prefix)
-        }
+        own = _below(weights, f"{name}.")
         try:
             parts[name].load_state_dict(own)
         except RuntimeError as error:
             raise InputError(f"{name} of {path} does not fit: {error}") from error
         logger.info("%s: %d tensors from %s", name, len(own), path)
-    rest = [name for name in parts if name not in init.modules]
+    rest = [name for name in parts if name not in taken]
     logger.info("random start: %s", ", ".join(rest) or "nothing")
     return True
+
+
+def _below(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the weights whose names have a prefix, without it."""
+    return {
+        key.removeprefix(prefix): tensor
+        for key, tensor in weights.items()
+        if key.startswith(prefix)
+    }
+
+
+def _timing_head(model: AsrModel, weights: Mapping[str, Tensor]) -> list[str]:
+    """Return its name if the weights have one of the same shapes."""
+    own = {k: v.shape for k, v in _below(weights, "timing_head.").items()}
+    expected = {k: v.shape for k, v in model.timing_head.state_dict().items()}
+    return ["timing_head"] if own == expected else []
 
 
 def best_of(exp_dir: Path, stage: str) -> Path:

@@ -245,6 +245,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
         world=run.world,
         config=config.trainer,
         until=stage.until.build(moved),
+        apart=task.apart,
         readings=batches.left_out,
         memory_limit_gb=run.memory_limit_gb,
     )

@@ -63,6 +63,8 @@ class AsrTask(nn.Module):
             enc_lens,
             batch.tokens,
             batch.token_lens,
+            feats=feats,
+            feat_lens=feat_lens,
             alignment=batch.alignment,
             nbest=batch.nbest,
         )
@@ -103,9 +105,16 @@ class AsrTask(nn.Module):
             layers,
             enc_lens,
             *compact_labels(pieces.alignment),
+            feats=pieces.feats,
+            feat_lens=pieces.feat_lens,
             alignment=pieces.alignment,
             carried=pieces.carried,
         )
+
+    @property
+    def apart(self) -> list[str]:
+        """Modules whose gradient is none of the others' business."""
+        return [f"model.{name}" for name in sorted(self.criterion.modules_apart)]
 
     @property
     def views(self) -> int:
@@ -124,6 +133,8 @@ class AsrTask(nn.Module):
         tokens: Tensor,
         token_lens: Tensor,
         *,
+        feats: Tensor,
+        feat_lens: Tensor,
         alignment: Tensor | None,
         carried: Tensor | None = None,
         nbest: NBestLists | None = None,
@@ -139,6 +150,8 @@ class AsrTask(nn.Module):
             alignment=None if alignment is None else again(alignment, views),
             carried=None if carried is None else again(carried, views),
             nbest=nbest,
+            feats=feats,
+            feat_lens=feat_lens,
             views=views,
         )
 

@@ -30,9 +30,8 @@ class MovedLabels:
 
     def align(self, model: AsrModel, ids: Sequence[str], batch: Encoded) -> Frames:
         """Align the labels of a batch, encoded without augmentation."""
-        found = align_by_ctc(
-            model, batch.enc_out, batch.enc_lens, batch.tokens, batch.token_lens
-        )
+        log_probs = model.ctc_log_probs(batch.enc_out)
+        found = align_by_ctc(log_probs, batch.enc_lens, batch.tokens, batch.token_lens)
         return {
             utterance: torch.tensor(one.frames, dtype=torch.int32)
             for utterance, one in zip(ids, found, strict=True)

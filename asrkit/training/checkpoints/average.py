@@ -64,8 +64,9 @@ class RunningAverage:
         if not self._sharded:
             self._module.load_state_dict(state)
             return
-        for name, own in self._own.items():
-            own.copy_(part_of(state[name], own))
+        # A name too many, or too few, is for the module's load_state_dict to see.
+        for name, tensor in state.items():
+            self._own[name].copy_(part_of(tensor, self._own[name]))
 
     @torch.no_grad()
     def update(self) -> None:

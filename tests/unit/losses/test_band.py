@@ -12,7 +12,7 @@ from asrkit.losses.sample_wise import SampleWiseLossConfig
 from asrkit.losses.viterbi import ViterbiLossConfig
 from asrkit.transducer.rules import Topology
 from asrkit.utils.training_progress import TrainingProgress
-from tests.unit.losses.test_criteria import make_batch, make_model
+from tests.unit.losses.test_criteria import make_batch, make_model, with_features
 
 BATCH = make_batch()
 FRAMES = [[0, 1, 4, 6], [1, 4], []]
@@ -22,7 +22,7 @@ def encoded(enc_out=BATCH[0]):
     alignment = torch.zeros(3, 7, dtype=torch.int64)
     for row, frames, tokens in zip(alignment, FRAMES, BATCH[2], strict=True):
         row[torch.tensor(frames, dtype=torch.int64)] = tokens[: len(frames)]
-    return Encoded(enc_out, *BATCH[1:], alignment=alignment)
+    return with_features(Encoded(enc_out, *BATCH[1:], alignment=alignment))
 
 
 def loss_of(config, share=0.0, train=True):

@@ -1,5 +1,7 @@
 """Criteria: the same loss by other ways, schedules, and what is counted."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -39,6 +41,13 @@ def make_batch():
     return enc_out, torch.tensor([7, 5, 4]), tokens, torch.tensor([4, 2, 0])
 
 
+def with_features(batch):
+    """Return an encoded batch with features that its encoder knows nothing of."""
+    B, T, _ = batch.enc_out.shape
+    feats = torch.randn(B, 4 * T, 80, generator=torch.Generator().manual_seed(2))
+    return replace(batch, feats=feats, feat_lens=4 * batch.enc_lens)
+
+
 def compute(config, *, share=0.0, update=0, train=True, hat=False):
     """Return loss, stats and the gradient by enc_out and the joiner's parameters."""
     model = make_model(hat)
@@ -46,7 +55,7 @@ def compute(config, *, share=0.0, update=0, train=True, hat=False):
     criterion.announce(TrainingProgress(share, update))
     enc_out, *batch = make_batch()
     enc_out.requires_grad_()
-    output = criterion(model, Encoded(enc_out, *batch))
+    output = criterion(model, with_features(Encoded(enc_out, *batch)))
     output.loss.backward()
     joiner = torch.cat([p.grad.flatten() for p in model.joiner.parameters()])
     return output, (enc_out.grad, joiner)
@@ -114,7 +123,7 @@ def test_the_unigram_proposal_counts_labels():
     config = SampledLossConfig(num_samples=1, proposal=Proposal.UNIGRAM)
     criterion = config.build(model)
     _, _, tokens, _ = batch = make_batch()
-    criterion(model, Encoded(*batch))
+    criterion(model, with_features(Encoded(*batch)))
     valid = [*tokens[0].tolist(), *tokens[1, :2].tolist()]
     counts = criterion.criteria["transducer"].counts - 1
     assert counts.tolist() == [valid.count(token) for token in range(V)]
@@ -163,7 +172,8 @@ def test_utterances_without_a_path_are_counted(config):
     criterion = config(topology=Topology.MONOTONIC).build(model)
     enc_out, _, tokens, token_lens = make_batch()
     enc_lens = torch.tensor([7, 1, 4])
-    output = criterion(model, Encoded(enc_out, enc_lens, tokens, token_lens))
+    batch = Encoded(enc_out, enc_lens, tokens, token_lens)
+    output = criterion(model, with_features(batch))
     assert output.stats["without_path"] == 1
     assert output.loss.isfinite()
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -19,6 +19,7 @@ from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
 from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
+from tests.unit.losses.test_criteria import with_features
 
 V = 9
 REFERENCES = [[3, 4, 5], [6], [7, 8]]
@@ -46,7 +47,8 @@ def make_batch(nbest=None):
     torch.manual_seed(1)
     tokens = torch.tensor([[3, 4, 5], [6, 0, 0], [7, 8, 0]])
     lens = torch.tensor([7, 5, 4]), torch.tensor([3, 1, 2])
-    return Encoded(torch.randn(3, 7, 16), lens[0], tokens, lens[1], nbest=nbest)
+    batch = Encoded(torch.randn(3, 7, 16), lens[0], tokens, lens[1], nbest=nbest)
+    return with_features(batch)
 
 
 @dataclass
@@ -78,7 +80,7 @@ def test_the_criterion_hands_on_its_settings_and_stats():
     torch.testing.assert_close(
         outputs[0.0].loss.detach(), outputs[0.0].stats["expected_risk"]
     )
-    alone = Encoded(batch.enc_out, batch.enc_lens, batch.tokens, batch.token_lens)
+    alone = replace(batch, nbest=None)
     # In validation lists may be missing: the references alone.
     criterion = MbrLossConfig(reference_weight=1.0).build(model).eval()
     likelihood = criterion(model, alone)

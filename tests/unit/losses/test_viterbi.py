@@ -13,6 +13,7 @@ from asrkit.models.joiner import JoinerConfig
 from asrkit.models.predictor import PredictorConfig
 from asrkit.transducer.frame_wise import compact_labels
 from asrkit.transducer.rules import Topology
+from tests.unit.losses.test_criteria import with_features
 
 V = 9
 
@@ -39,7 +40,7 @@ def make_batch(model, lens=(40, 29, 13), carried=True):
     alignment = torch.randint(1, V, (B, T)) * (torch.rand(B, T) < 0.4)
     alignment[torch.arange(T) >= enc_lens[:, None]] = 0
     context_size = model.predictor.context_size
-    return Encoded(
+    batch = Encoded(
         layers[-1],
         enc_lens,
         *compact_labels(alignment),
@@ -47,6 +48,7 @@ def make_batch(model, lens=(40, 29, 13), carried=True):
         alignment=alignment,
         carried=torch.randint(0, V, (B, context_size)) if carried else None,
     )
+    return with_features(batch)
 
 
 def frame_by_frame(model, batch):
@@ -154,11 +156,14 @@ def test_all_criteria_together_reach_all_that_they_train():
     config = ViterbiLossConfig()
     config.weights["ctc"] = 0.5
     criterion = config.build(model)
-    assert criterion.modules_used == {"encoder", "predictor", "joiner", "ctc_head"}
+    assert criterion.modules_used == {
+        "encoder", "predictor", "joiner", "ctc_head", "timing_head",
+    }  # fmt: skip
     assert config.paths is Topology.MONOTONIC
     output = criterion(model, batch)
     parts = {name: output.stats[name] for name in config.weights}
-    expected = sum(config.weights[name] * part for name, part in parts.items())
+    shown = {n: part for n, part in parts.items() if n != "timing"}
+    expected = sum(config.weights[name] * part for name, part in shown.items())
     torch.testing.assert_close(output.loss.detach(), expected)
     ctc = CtcLossConfig().build(model)(model, batch)
     torch.testing.assert_close(parts["ctc"], ctc.loss.detach())
@@ -193,6 +198,8 @@ def test_padding_changes_nothing():
                     layers=[layer[row, :frames] for layer in batch.layers],
                     alignment=batch.alignment[row, :frames],
                     carried=batch.carried[row],
+                    feats=batch.feats[row, : 4 * frames],
+                    feat_lens=batch.feat_lens[row],
                 ),
             ).loss
         )
@@ -216,7 +223,9 @@ def test_nothing_is_larger_than_one_cell_a_frame():
     model = make_model()
     with torch.no_grad():  # the encoder's attention is (B, heads, T, T)
         batch = make_batch(model, lens=(400, 300))
-    criterion = ViterbiLossConfig().build(model)
+    config = ViterbiLossConfig()
+    config.weights["timing"] = 0.0  # it hears four frames of features
+    criterion = config.build(model)
     with Largest() as largest:
         criterion(model, batch).loss.backward()
     B, T, D = batch.enc_out.shape

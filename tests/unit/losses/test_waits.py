@@ -14,7 +14,12 @@ from asrkit.losses.full import FullLossConfig
 from asrkit.losses.fused import FusedLossConfig
 from asrkit.losses.pruned import PrunedLossConfig
 from asrkit.transducer import Topology, checks, pruned_loss
-from tests.unit.losses.test_criteria import compute, make_batch, make_model
+from tests.unit.losses.test_criteria import (
+    compute,
+    make_batch,
+    make_model,
+    with_features,
+)
 
 WAITS = ("item", "tolist", "nonzero", "unique", "cpu", "numpy", "masked_select")
 WAITS += ("__bool__", "__int__", "__float__", "__index__")
@@ -67,8 +72,9 @@ def test_the_trainers_own_tensors_are_not_looked_at(config, expected, waits):
     model = make_model()
     criterion = config.build(model)
     enc_out, *batch = make_batch()
+    encoded = with_features(Encoded(enc_out.requires_grad_(), *batch))
     waits.clear()
-    criterion(model, Encoded(enc_out.requires_grad_(), *batch)).loss.backward()
+    criterion(model, encoded).loss.backward()
     assert +waits == expected
 
 

@@ -20,7 +20,7 @@ from asrkit.data.corpora.scan import Utterance, scan
 from asrkit.data.features.chunks import Chunker
 from asrkit.data.features.fbank import num_frames
 from asrkit.pipeline.components import CLASSES, COMPONENTS
-from asrkit.pipeline.decode.aligner import Aligner
+from asrkit.pipeline.decode.aligner import Aligner, By, audio_batch
 from asrkit.pipeline.decode.recognizer import load_recognizer
 from asrkit.pipeline.runner import run_pipeline
 from asrkit.training.distributed import World
@@ -127,7 +127,7 @@ def test_nothing_else_knows_the_frame_rate(factor, manifests, tmp_path, monkeypa
         change=lambda config: apply_overrides(config, ["decode=ctc_greedy"]),
     )  # fmt: skip
     teach(recognizer)
-    aligner = Aligner(recognizer, None, 1.3)
+    aligner = Aligner(recognizer, By.CTC, 1.3)
     for by in (None, aligner):
         found = transcribe(recognizer, SPOKEN, tmp_path / "x.wav", 30.0, by)
         assert found.text == "A B"
@@ -139,3 +139,5 @@ def test_nothing_else_knows_the_frame_rate(factor, manifests, tmp_path, monkeypa
         STARTS[0], abs=0.01 * factor + 0.015
     )
     assert aligner.frames(SPOKEN) == frames
+    heard = Aligner(recognizer, By.TIMING).hear(audio_batch([SPOKEN], 16000))
+    assert heard.timing.shape[1] == frames

@@ -122,3 +122,15 @@ def test_a_key_that_came_later_had_its_default(path):
 
 def test_without_a_snapshot_there_is_nothing_to_compare(tmp_path):
     check_snapshot(CONFIG, tmp_path / "config.yaml", done=False)
+
+
+def test_a_stage_from_before_there_was_a_timing_head(path):
+    now = {"loss": to_plain(FusedLossConfig())}
+    weights = dict(now["loss"]["weights"])
+    del weights["timing"]
+    write_snapshot({"loss": {**now["loss"], "weights": weights}}, path)
+    check_snapshot(now, path, done=True)
+    with pytest.raises(InputError, match=r"timing=0\.0, now it is 1\.0"):
+        check_snapshot(now, path, done=False)
+    weights["timing"] = 0.0
+    check_snapshot({"loss": {**now["loss"], "weights": weights}}, path, done=False)

@@ -54,7 +54,7 @@ def test_the_stages_share_the_length_of_a_run(config):
 def test_one_choice_of_the_loss_holds_for_the_full_sum():
     config = make("loss=pruned", "loss.s_range=7")
     assert for_stage(config, "full_sum").loss.s_range == 7
-    assert for_stage(config, "ctc").loss.weights == {"ctc": 1.0}
+    assert for_stage(config, "ctc").loss.weights == {"ctc": 1.0, "timing": 1.0}
 
 
 def test_a_stage_sees_its_own_settings():

@@ -220,3 +220,45 @@ def test_what_is_not_used_stays_without_a_gradient_and_buffers_go_out_when_chang
             assert found.stats["utterances"] == 2 * alone.stats["utterances"]
         for p in task.parameters():
             p.grad = None
+
+
+class Beside(Task):
+    """Trains a parameter beside the others, with a gradient of any size."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.apart = nn.Linear(1, 2, bias=False, dtype=torch.float64)
+        self.factor = factor
+
+    def forward(self, batch):
+        output = super().forward(batch)
+        more = self.factor * self.apart.weight.sum()
+        loss = output.loss + (more - more.detach())
+        return LossOutput(loss, output.weight, output.stats)
+
+
+def test_a_gradient_apart_is_clipped_by_itself():
+    results = []
+    for factor in (1.0, 1e6):
+        task = Beside(factor)
+        gradients = Gradients(
+            task, list(task.parameters()), CPU, apart=["apart"], clip_norm=0.01,
+            autocast=False,
+        )  # fmt: skip
+        found = gradients(group((3, 4)))
+        rest = [p.grad for n, p in task.named_parameters() if "apart" not in n]
+        results.append((found.norm, *rest))
+        norm = torch.cat([g.flatten() for g in rest]).norm()
+        assert float(norm) == pytest.approx(0.01, rel=1e-3)
+        assert float(task.apart.weight.grad.norm()) == pytest.approx(0.01, rel=1e-3)
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_gradient_apart_that_is_not_finite_is_seen():
+    task = Beside(float("inf"))
+    gradients = Gradients(
+        task, list(task.parameters()), CPU, apart=["apart"], clip_norm=1.0,
+        autocast=False,
+    )  # fmt: skip
+    assert not gradients(group((3, 4))).finite

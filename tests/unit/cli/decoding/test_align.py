@@ -10,6 +10,8 @@ from asrkit.cli.decoding.align import main
 from asrkit.data.audio.files import read_audio
 from asrkit.data.corpora.manifests import write_manifests
 from asrkit.data.corpora.scan import Utterance, scan
+from asrkit.decoding.transcripts.alignment import align_by_ctc
+from asrkit.models.timing_head import divide_by_prior
 from asrkit.pipeline.decode.aligner import MAX_CELLS, Aligner, By, audio_batch
 from asrkit.pipeline.decode.recognizer import load_recognizer
 from asrkit.pipeline.experiment import AVERAGE
@@ -41,7 +43,7 @@ def ctm_words(out):
     return [(f, float(s), float(s) + float(d), word) for f, _, s, d, word, _ in rows]
 
 
-@pytest.mark.parametrize("by", ["transducer", "ctc"])
+@pytest.mark.parametrize("by", ["timing", "transducer", "ctc"])
 def test_words_of_a_file_are_in_it_and_in_order(align, make_wave, by):
     wave = make_wave("x.wav", 2.0, rate=22050)
     status, out, log = align("--audio", wave, "--text", "AB  C\nBA", "--by", by)
@@ -92,7 +94,7 @@ def test_what_cannot_be_aligned_is_named_and_the_rest_is(align, make_wave, tmp_p
     for line, (name, reason) in zip(lines, reasons.items(), strict=True):
         assert line.startswith(f"not aligned: {tmp_path / name}.wav: ")
         assert reason in line
-    assert log[-1] == f"2 aligned by ctc, {len(reasons)} not"
+    assert log[-1] == f"2 aligned by timing, {len(reasons)} not"
 
 
 def test_texts_in_another_folder_and_in_another_style(align, make_wave, tmp_path):
@@ -136,16 +138,32 @@ def test_sets_are_aligned_as_their_files_are(align, make_wave, tmp_path):
 
 def test_long_audio_is_encoded_in_pieces_between_frames(recognizer, make_wave):
     audio = read_audio(make_wave("long.wav", 7.3), 16000)
-    aligner = Aligner(recognizer, By.CTC, max_seconds=2.0)
+    aligner = Aligner(recognizer, By.TIMING, max_seconds=2.0)
     pieces = aligner._cut(audio)
     assert len(pieces) >= 4
     assert torch.equal(torch.cat(pieces), audio)
     assert all(len(piece) % 640 == 0 for piece in pieces[:-1])
-    frames = torch.cat(aligner._encode_batch(pieces))
-    assert len(frames) == aligner.frames(audio)
-    enc_out, enc_lens = aligner._encode([audio[:16000], audio])
-    assert enc_lens.tolist() == [25, len(frames)]
-    torch.testing.assert_close(enc_out[1], frames, rtol=1e-4, atol=1e-4)
+    alone = [aligner.hear(audio_batch([piece], 16000)) for piece in pieces]
+    heard = aligner._hear([audio[:16000], audio])
+    assert heard.enc_lens.tolist() == [25, aligner.frames(audio)]
+    for name in ("enc_out", "timing"):
+        frames = torch.cat([getattr(one, name)[0] for one in alone])
+        assert len(frames) == aligner.frames(audio)
+        found = getattr(heard, name)[1]
+        torch.testing.assert_close(found, frames, rtol=1e-4, atol=1e-4)
+
+
+def test_the_timing_head_tells_the_time_and_ctc_how_sure_it_is(recognizer, make_wave):
+    audio = read_audio(make_wave("x.wav", 2.0), 16000)
+    labels = recognizer.tokenizer.encode("AB C")
+    aligner = Aligner(recognizer, By.TIMING)
+    (found,) = aligner.align([audio], [labels])
+    (sure,) = Aligner(recognizer, By.CTC).align([audio], [labels])
+    heard = aligner.hear(audio_batch([audio], 16000))
+    scores = divide_by_prior(heard.timing, heard.enc_lens)
+    lens = torch.tensor([len(labels)])
+    (when,) = align_by_ctc(scores, heard.enc_lens, torch.tensor([labels]), lens)
+    assert found == replace(sure, frames=when.frames, ends=when.ends)
 
 
 @pytest.mark.parametrize("by", list(By))
@@ -176,8 +194,11 @@ def test_what_needs_too_much_memory_is_named(align, make_wave, monkeypatch):
 
 
 def test_a_run_that_does_not_train_what_should_align(recognizer, monkeypatch):
+    weights = recognizer.config.loss.weights
+    assert Aligner(recognizer, None, 30.0).by is By.TIMING
+    monkeypatch.setitem(weights, "timing", 0.0)
     assert Aligner(recognizer, None, 30.0).by is By.CTC
-    monkeypatch.setitem(recognizer.config.loss.weights, "ctc", 0.0)
+    monkeypatch.setitem(weights, "ctc", 0.0)
     assert Aligner(recognizer, None, 30.0).by is By.TRANSDUCER
     with pytest.raises(InputError, match="by ctc: this run trains transducer only"):
         Aligner(recognizer, By.CTC, 30.0)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -113,9 +114,10 @@ def collapse(path):
 
 @torch.no_grad()
 def test_the_ctc_path_is_the_best_of_all(model, enc_out):
-    found = align_by_ctc(model, enc_out, ENC_LENS, TOKENS, TOKEN_LENS)
+    log_probs = model.ctc_log_probs(enc_out)
+    found = align_by_ctc(log_probs, ENC_LENS, TOKENS, TOKEN_LENS)
     assert found[3] is None
-    log_probs = model.ctc_log_probs(enc_out).double()
+    log_probs = log_probs.double()
     for b in range(3):
         T, tokens = int(ENC_LENS[b]), TOKENS[b, : TOKEN_LENS[b]].tolist()
         times = torch.arange(T)
@@ -126,15 +128,16 @@ def test_the_ctc_path_is_the_best_of_all(model, enc_out):
         ]
         scores = log_probs[b, times, torch.tensor(paths)].sum(dim=1)
         best = paths[int(scores.argmax())]
-        starts, confidences = [], []
+        starts, ends, confidences = [], [], []
         for label, run in itertools.groupby(range(T), key=lambda t: best[t]):
             frames = list(run)
             if label:
                 starts.append(frames[0])
+                ends.append(frames[-1] + 1)
                 heard = log_probs[b, frames, label].max().exp()
                 confidences.append(float(heard))
         assert found[b].tokens == tokens
-        assert found[b].frames == starts
+        assert (found[b].frames, found[b].ends) == (starts, ends)
         assert found[b].score == pytest.approx(float(scores.max()), abs=1e-4)
         assert found[b].confidences == pytest.approx(confidences, abs=1e-5)
 
@@ -143,9 +146,10 @@ def test_the_ctc_path_is_the_best_of_all(model, enc_out):
 def test_equal_labels_need_a_blank_between_them(model, enc_out):
     tokens = torch.tensor([[2, 2, 2]])
     lens = (torch.tensor([3]),)
-    five = align_by_ctc(model, enc_out[:1], torch.tensor([5]), tokens, *lens)
+    log_probs = model.ctc_log_probs(enc_out[:1])
+    five = align_by_ctc(log_probs, torch.tensor([5]), tokens, *lens)
     assert five[0].frames == [0, 2, 4]
-    assert align_by_ctc(model, enc_out[:1], torch.tensor([4]), tokens, *lens) == [None]
+    assert align_by_ctc(log_probs, torch.tensor([4]), tokens, *lens) == [None]
 
 
 @torch.no_grad()
@@ -166,8 +170,9 @@ def test_the_ctc_path_is_torchaudios(model):
 
     enc_out, tokens = torch.randn(1, 80, 8), torch.randint(1, V, (1, 25))
     lens = torch.tensor([80]), tokens, torch.tensor([25])
-    (found,) = align_by_ctc(model, enc_out, *lens)
-    path, scores = forced_align(model.ctc_log_probs(enc_out), tokens)
+    log_probs = model.ctc_log_probs(enc_out)
+    (found,) = align_by_ctc(log_probs, *lens)
+    path, scores = forced_align(log_probs, tokens)
     assert found.score == pytest.approx(float(scores.sum()), rel=1e-5)
     heard, starts, confidences = scores[0].exp().tolist(), [], []
     for label, run in itertools.groupby(range(80), key=path[0].tolist().__getitem__):
@@ -184,18 +189,18 @@ def test_an_utterances_alignment_does_not_depend_on_its_batch(model):
     enc_out = torch.randn(12, 30, 8)
     enc_lens, token_lens = torch.randint(2, 31, (12,)), torch.randint(1, 9, (12,))
     tokens = torch.randint(1, V, (12, 8))
-    batch = (enc_out, enc_lens, tokens, token_lens)
-    for align, options in (
-        (align_by_ctc, {}),
-        (align_by_transducer, {"topology": Topology.REGULAR}),
+    regular = partial(align_by_transducer, model, topology=Topology.REGULAR)
+    for align, frames in (
+        (align_by_ctc, model.ctc_log_probs(enc_out)),
+        (regular, enc_out),
     ):
-        together = align(model, *batch, **options)
+        together = align(frames, enc_lens, tokens, token_lens)
         assert 0 < together.count(None) < 4
         for b in range(12):
             T, U = int(enc_lens[b]), int(token_lens[b])
-            alone = (enc_out[b, None, :T], enc_lens[b, None])
+            alone = (frames[b, None, :T], enc_lens[b, None])
             labels = (tokens[b, None, :U], token_lens[b, None])
-            (one,) = align(model, *alone, *labels, **options)
+            (one,) = align(*alone, *labels)
             if together[b] is None:
                 assert one is None
                 continue

@@ -66,3 +66,8 @@ def test_labels_that_spell_nothing():
     words = find_words(bpe, ids, [1] * len(ids), [1] * len(ids), **SECONDS)
     assert [word.text for word in words] == ["A"]
     assert find("", []) == []
+
+
+def test_a_word_ends_with_its_last_label_where_that_is_known():
+    words = find("AB▁C", [2, 5, 8, 9], ends=[4, 7, 9, 12])
+    assert [(word.start, word.end) for word in words] == [(1.0, 3.5), (4.5, 6.0)]
