@@ -59,8 +59,8 @@ class Joiner(nn.Module):
         self.output = nn.Linear(dim, vocab_size)
         self.hat = hat
         if not hat:
-            # Most frames have no label: blank is as likely as all labels together before
-            # anything is learnt, as with a sigmoid of its own.
+            # Most frames have no label: before anything is learnt, blank is as likely
+            # as all labels together, as with a sigmoid of its own.
             nn.init.constant_(self.output.bias[:1], math.log(vocab_size - 1))
 
     def forward(self, enc_proj: Tensor, pred_proj: Tensor) -> Tensor:

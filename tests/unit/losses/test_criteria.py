@@ -66,7 +66,7 @@ def compute_parts(config, *, share=0.0, train=True):
     model = make_model()
     criterion = config.build(model).train(train)
     criterion.announce(TrainingProgress(share))
-    return criterion(model, Encoded(*make_batch())).stats
+    return criterion(model, with_features(Encoded(*make_batch()))).stats
 
 
 def assert_same(one, other):
@@ -199,7 +199,8 @@ def test_ctc_comes_first_where_it_is_told_to():
     later = FusedLossConfig(ctc_first=0.25)
     assert later.phases == (0.0, 0.25)
     before = compute_parts(later, share=0.2)
-    alone = compute_parts(FusedLossConfig(weights={"ctc": 0.3}), share=0.2)
+    ctc = FusedLossConfig(weights={"ctc": 0.3, "timing": 1.0})
+    alone = compute_parts(ctc, share=0.2)
     both = compute_parts(FusedLossConfig(), share=0.25)
     assert before.keys() == alone.keys()
     torch.testing.assert_close(before, alone)

@@ -155,11 +155,9 @@ def test_equal_labels_need_a_blank_between_them(model, enc_out):
 @torch.no_grad()
 def test_without_a_label_all_frames_are_blank(model, enc_out):
     tokens, none = torch.zeros(4, 0, dtype=torch.int64), torch.zeros(4).long()
-    blank = model.ctc_log_probs(enc_out)[..., 0]
-    for found, row, T in zip(
-        align_by_ctc(model, enc_out, ENC_LENS, tokens, none), blank, ENC_LENS,
-        strict=True,
-    ):  # fmt: skip
+    log_probs = model.ctc_log_probs(enc_out)
+    paths = align_by_ctc(log_probs, ENC_LENS, tokens, none)
+    for found, row, T in zip(paths, log_probs[..., 0], ENC_LENS, strict=True):
         assert (found.tokens, found.frames) == ([], [])
         assert found.score == pytest.approx(float(row[:T].sum()), rel=1e-6)
 
