@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from asrkit.losses.band import BandConfig, band_of
+from asrkit.losses.band import BandConfig, Source, band_by_ctc, band_of
 from asrkit.losses.criterion import Encoded
 from asrkit.losses.transducer import (
     TransducerCriterion,
@@ -37,7 +37,12 @@ class ProjectedCriterion(TransducerCriterion):
         options = self.options
         radius = self.band.radius(self.progress) if self.training else None
         if radius is not None:
-            band = band_of(batch, radius, options["topology"])
+            topology = options["topology"]
+            band = (
+                band_by_ctc(model, batch, radius, topology)
+                if self.band.source is Source.CTC
+                else band_of(batch, radius, topology)
+            )
             options = {**options, "ranges": band.ranges, "allowed": band.allowed}
         return self.function(*project(model, batch), *batch.targets, **options)
 
@@ -49,10 +54,21 @@ class ProjectedLossConfig(TransducerLossConfig):
     band: BandConfig = field(default_factory=BandConfig)
     """Train near alignments first."""
 
+    def __post_init__(self) -> None:
+        """Check that what aligns is trained."""
+        super().__post_init__()
+        by_ctc = self.band.radii and self.band.source is Source.CTC
+        if by_ctc and not self.weights.get("ctc"):
+            raise ValueError(
+                "loss.band.source=CTC aligns with the CTC head: give loss.weights.ctc "
+                "a weight, or choose STORED"
+            )
+
     @property
     def needs(self) -> tuple[str, ...]:
-        """Alignments, if there is a band."""
-        return ("alignments",) if self.band.radii else ()
+        """Alignments, if there is a band and the model does not make them itself."""
+        stored = self.band.radii and self.band.source is Source.STORED
+        return ("alignments",) if stored else ()
 
     @property
     def phases(self) -> tuple[float, ...]:

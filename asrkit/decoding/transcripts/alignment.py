@@ -1,7 +1,6 @@
 """Forced alignment: the frames at which given labels are spoken.
 
-B utterances, T frames, U labels of the longest one, V tokens with blank (id 0), S
-states of CTC: blank, label, blank, ..., label, blank.
+B utterances, T frames, U labels of the longest one, V tokens with blank (id 0).
 """
 
 from dataclasses import replace
@@ -14,9 +13,9 @@ from asrkit.decoding.search import Hypothesis
 from asrkit.models.asr_model import AsrModel
 from asrkit.transducer.align import viterbi_align
 from asrkit.transducer.arcs import arc_log_probs
+from asrkit.transducer.lattices.ctc_path import ctc_path
 from asrkit.transducer.merged import next_labels
 from asrkit.transducer.rules import Rules, Topology
-from asrkit.utils.lengths import make_pad_mask
 
 _NUMBERS_AT_ONCE = 1 << 24  # of the joiner's activations: 64 MiB in float32
 
@@ -96,61 +95,23 @@ def align_by_ctc(
         The path with its log-probability as score; None where there is none: with more
         labels, and blanks between equal ones, than frames.
     """
-    states = F.pad(tokens[..., None], (1, 0)).flatten(1)
-    states = F.pad(states, (0, 1))  # (B, S)
-    path, score = _ctc_viterbi(log_probs, states, enc_lens, token_lens)
-    U = tokens.shape[1]
-    spoken = (path % 2 == 1) & ~make_pad_mask(enc_lens, path.shape[1])
-    labels = torch.where(spoken, path // 2, U)  # column U takes what is no label
-    times = torch.arange(path.shape[1], device=path.device).expand_as(path)
-    zeros = times.new_zeros((len(path), U + 1))
-    frames = zeros.scatter_reduce(1, labels, times, "amin", include_self=False)
-    ends = zeros.scatter_reduce(1, labels, times + 1, "amax")
-    at_path = log_probs.gather(2, states.gather(1, path)[..., None]).squeeze(2).exp()
-    probabilities = zeros.to(at_path).scatter_reduce(1, labels, at_path, "amax")
-    possible = score > -torch.inf
-    found = _collect(possible, tokens, token_lens, frames, probabilities, score)
+    path = ctc_path(log_probs, enc_lens, tokens, token_lens)
+    ids = F.pad(tokens, (0, 1)).gather(1, path.labels)  # column U is blank
+    at_path = log_probs.gather(2, ids[..., None]).squeeze(2).exp()
+    zeros = at_path.new_zeros((len(tokens), tokens.shape[1] + 1))
+    probabilities = zeros.scatter_reduce(1, path.labels, at_path, "amax")
+    found = _collect(
+        path.score > -torch.inf,
+        tokens,
+        token_lens,
+        path.label_frames,
+        probabilities,
+        path.score,
+    )
     return [
         one and replace(one, ends=row[: len(one.tokens)])
-        for one, row in zip(found, ends.tolist(), strict=True)
+        for one, row in zip(found, path.label_ends.tolist(), strict=True)
     ]
-
-
-def _ctc_viterbi(
-    log_probs: Tensor, states: Tensor, enc_lens: Tensor, token_lens: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the state of each frame on the best path, (B, T), and its score (B,).
-
-    Args:
-        log_probs: (B, T, V).
-        states: Token id of each state, (B, S).
-        enc_lens: (B,).
-        token_lens: (B,).
-    """
-    T = log_probs.shape[1]
-    # The next label can follow at once unless it is the same; blank is after blank.
-    skips = F.pad(states[:, 2:] != states[:, :-2], (2, 0))[:, : states.shape[1]]
-    steps = torch.zeros((T, *states.shape), dtype=torch.uint8, device=states.device)
-    scores = log_probs[:, 0].gather(1, states).double()
-    scores[:, 2:] = -torch.inf
-    for t in range(1, T):
-        # Graves et al. (2006), section 4.1: from s, s - 1, or s - 2; max for sum.
-        by_one = F.pad(scores, (1, 0), value=-torch.inf)[:, :-1]
-        by_two = F.pad(scores, (2, 0), value=-torch.inf)[:, :-2]
-        by_two = by_two.masked_fill(~skips, -torch.inf)
-        best, step = torch.stack([scores, by_one, by_two]).max(dim=0)
-        now = (t < enc_lens)[:, None]
-        scores = torch.where(now, best + log_probs[:, t].gather(1, states), scores)
-        steps[t] = step.to(torch.uint8).masked_fill(~now, 0)
-    # The path ends in the last blank or in the last label, where there is one.
-    ends = torch.stack([2 * token_lens, (2 * token_lens - 1).clamp(min=0)], dim=1)
-    score, which = scores.gather(1, ends).max(dim=1)
-    state = ends.gather(1, which[:, None])
-    path = [state]
-    for t in range(T - 1, 0, -1):
-        state = state - steps[t].gather(1, state).long()
-        path.append(state)
-    return torch.cat(path[::-1], dim=1), score
 
 
 def _collect(

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from asrkit.losses.band import BandConfig
+from asrkit.decoding.transcripts.alignment import align_by_ctc
+from asrkit.losses.band import BandConfig, Source
 from asrkit.losses.criterion import Encoded
 from asrkit.losses.fused import FusedLossConfig
 from asrkit.losses.sample_wise import SampleWiseLossConfig
@@ -18,9 +19,9 @@ BATCH = make_batch()
 FRAMES = [[0, 1, 4, 6], [1, 4], []]
 
 
-def encoded(enc_out=BATCH[0]):
+def encoded(enc_out=BATCH[0], found=FRAMES):
     alignment = torch.zeros(3, 7, dtype=torch.int64)
-    for row, frames, tokens in zip(alignment, FRAMES, BATCH[2], strict=True):
+    for row, frames, tokens in zip(alignment, found, BATCH[2], strict=True):
         row[torch.tensor(frames, dtype=torch.int64)] = tokens[: len(frames)]
     return with_features(Encoded(enc_out, *BATCH[1:], alignment=alignment))
 
@@ -64,3 +65,27 @@ def test_radii_follow_one_another_for_equal_times():
 def test_a_band_needs_alignments():
     assert FusedLossConfig().needs == ()
     assert FusedLossConfig(band=BandConfig(radii=[3])).needs == ("alignments",)
+    assert FusedLossConfig(band=BandConfig(radii=[3], source=Source.CTC)).needs == ()
+
+
+def test_the_ctc_head_of_the_model_itself_can_align():
+    model = make_model()
+    by_ctc = FusedLossConfig(band=BandConfig(radii=[1], source=Source.CTC))
+    stored = FusedLossConfig(band=BandConfig(radii=[1]))
+    paths = align_by_ctc(model.ctc_log_probs(BATCH[0]), BATCH[1], BATCH[2], BATCH[3])
+    batch = encoded(found=[path.frames for path in paths])
+    expected = stored.build(model).train()(model, batch).stats["transducer"]
+    assert expected != by_ctc.build(model).eval()(model, batch).stats["transducer"]
+    alone = dataclasses.replace(batch, alignment=None)
+    found = by_ctc.build(model).train()(model, alone).stats
+    torch.testing.assert_close(found["transducer"], expected)
+    # Four labels in three frames: the full sum has paths, CTC has none.
+    many = dataclasses.replace(alone, enc_lens=torch.tensor([3, 5, 4]))
+    assert by_ctc.build(model).train()(model, many).stats["without_path"] == 1
+    assert by_ctc.build(model).eval()(model, many).stats["without_path"] == 0
+
+
+def test_a_head_that_is_not_trained_cannot_align():
+    band = BandConfig(radii=[1], source=Source.CTC)
+    with pytest.raises(ValueError, match=r"band.source=CTC.*loss.weights.ctc"):
+        FusedLossConfig(weights={"transducer": 1.0}, band=band)
