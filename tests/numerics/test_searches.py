@@ -107,7 +107,7 @@ def test_greedy_takes_the_best_arc(max_symbols, penalty, scale, seed, hat):
     search = GreedySearch(max_symbols, blank_penalty=penalty, fusion=fusion)
     (found,) = run(search, model, enc_out)
     assert (tuple(found.tokens), found.frames) == (text, frames)
-    assert found.score == pytest.approx(score, abs=1e-4)
+    assert found.score == pytest.approx(score, abs=1e-4, rel=1e-5)  # float32
     if found.tokens:
         here = log_probs_after(model, enc_out[0], text[:-1], penalty)
         here = here[frames[-1], text[-1]]
@@ -154,7 +154,7 @@ def test_a_modified_beam_of_one_is_greedy_with_one_label_a_frame(seed, hat):
 
 @pytest.mark.parametrize("search", [BeamSearch, ModifiedBeamSearch])
 def test_what_is_much_worse_than_the_best_is_dropped(search):
-    model, enc_out = make_model(V), encode(12)
+    model, enc_out = make_model(V, 6), encode(12)
     everything = run(search(8, 8), model, enc_out)
     assert len(everything) == 8
     for prune in (0.3, 0.9):

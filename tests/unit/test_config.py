@@ -183,7 +183,7 @@ def test_differences_name_dotted_keys():
 
 
 @pytest.mark.parametrize("hat", [False, True])
-@pytest.mark.parametrize("pipeline", ["single", "progressive"])
+@pytest.mark.parametrize("pipeline", ["single", "progressive", "frame_wise"])
 def test_a_saved_loss_with_hat_is_read_as_a_joiner_with_it(pipeline, hat):
     config = make(f"pipeline={pipeline}", f"joiner.hat={hat}", "loss=pruned")
     for name in config.pipeline.training():

@@ -27,7 +27,7 @@ def test_what_is_left_is_counted_in_updates_and_in_epochs():
 def test_a_budget_is_longer_by_what_others_have_left(tmp_path):
     leave(tmp_path, "ctc", unspent_updates=180, unspent_epochs=6.5)
     leave(tmp_path, "viterbi")  # has spent all, or is of an earlier version
-    run = stage_run(tmp_path / "full_sum", "full_sum", "pipeline=progressive")
+    run = stage_run(tmp_path / "full_sum", "full_sum", "pipeline=frame_wise")
     for epochs, updates in ((15.0, 500), (5.0, None)):
         config = replace(run.config, num_epochs=epochs, num_updates=updates)
         own = replace(run, config=config)
@@ -46,14 +46,14 @@ def taking(config, **takers):
 
 
 def test_the_rest_is_of_a_stage_before(tmp_path):
-    config = make("pipeline=progressive")
+    config = make("pipeline=frame_wise")
     check_order(taking(config, full_sum=["ctc", "viterbi"]), tmp_path)
     with pytest.raises(InputError, match="full_sum takes what stage 'mbr' leaves"):
         check_order(taking(config, full_sum=["mbr"]), tmp_path)
 
 
 def test_the_rest_is_of_a_stage_that_trains_and_is_spent_once():
-    config = make("pipeline=progressive")
+    config = make("pipeline=frame_wise")
     with pytest.raises(ValueError, match="rest of 'align', which does not train"):
         taking(config, full_sum=["align"])
     with pytest.raises(ValueError, match="viterbi and full_sum both take the rest of"):

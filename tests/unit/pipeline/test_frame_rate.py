@@ -99,7 +99,7 @@ def test_nothing_else_knows_the_frame_rate(factor, manifests, tmp_path, monkeypa
     monkeypatch.setitem(CLASSES, "ToyEncoderConfig", ToyEncoderConfig)
     register()
     overrides = [
-        "encoder=base_toy_encoder", f"encoder.factor={factor}", "pipeline=progressive",
+        "encoder=base_toy_encoder", f"encoder.factor={factor}", "pipeline=frame_wise",
         "pipeline.order=[ctc,align,viterbi]", "num_updates=3", "tokenizer=char",
         "predictor.dim=8", "joiner.dim=8", f"data.manifests={manifests}",
         "data.train=[train]", "data.dev=[dev]", "data.test=[]", "data.num_workers=0",

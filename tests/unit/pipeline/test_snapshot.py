@@ -73,7 +73,7 @@ def older(plain, **own):
 
 @pytest.mark.parametrize("name", ["ctc", "viterbi", "align", "mbr"])
 def test_what_an_older_version_wrote_is_the_same(tmp_path, name):
-    config = make("pipeline=progressive")
+    config = make("pipeline=frame_wise")
     view = for_stage(config, name)
     old = to_plain(view)
     if view.pipeline.stages[name].trains:

@@ -26,7 +26,7 @@ from tests.unit.pipeline.memory.test_auto import stage_run
 
 
 def make(*overrides):
-    return compose("pipeline=progressive", *overrides)
+    return compose("pipeline=frame_wise", *overrides)
 
 
 def training(config):
@@ -54,7 +54,8 @@ def test_the_stages_share_the_length_of_a_run(config):
 def test_one_choice_of_the_loss_holds_for_the_full_sum():
     config = make("loss=pruned", "loss.s_range=7")
     assert for_stage(config, "full_sum").loss.s_range == 7
-    assert for_stage(config, "ctc").loss.weights == {"ctc": 1.0, "timing": 1.0}
+    weights = {"ctc": 1.0, "inter_ctc": 0.3, "timing": 1.0}
+    assert for_stage(config, "ctc").loss.weights == weights
 
 
 def test_a_stage_sees_its_own_settings():
@@ -94,7 +95,7 @@ def test_what_a_checkpoint_carries_comes_back(config):
         ("pipeline.stages.mbr.set.optim.lr=3", {"mbr"}),
         ("pipeline.stages.align.by=CTC", {"align"}),
         ("optim.lr=0.5", {"ctc", "viterbi", "full_sum", "mbr"}),
-        ("loss.topology=REGULAR", {"full_sum"}),
+        ("loss.topology=REGULAR", {"full_sum", "mbr"}),
         ("loss.weights.ctc=0.1", {"full_sum"}),
     ],
 )  # fmt: skip
@@ -161,7 +162,7 @@ def test_pieces_need_an_alignment():
 
 @pytest.mark.parametrize("stage", ["viterbi", "mbr"])
 def test_a_loss_without_the_data_it_needs_is_refused(tmp_path, stage):
-    run = stage_run(tmp_path, stage, "pipeline=progressive")
+    run = stage_run(tmp_path, stage, "pipeline=frame_wise")
     check_data(run)
     without = replace(run.stage, alignments=None, nbest=None, chunks=None)
     run = replace(run, stage=without)
@@ -175,13 +176,13 @@ def test_a_loss_without_the_data_it_needs_is_refused(tmp_path, stage):
     [
         ("ctc", "labels_moved", None),
         ("ctc", "lables_moved", "until.scalar: no 'lables_moved' .* 'labels_moved'"),
-        ("viterbi", "labels_moved", "no 'labels_moved' here. There are: loss_"),
+        ("mbr", "labels_moved", "no 'labels_moved' here. There are: "),
         ("mbr", "expected_risk_per_token", None),
         ("ctc", "expected_risk_per_token", "There are: labels_moved, loss_per_frame"),
     ],
 )
 def test_a_stage_goes_by_what_validation_finds(tmp_path, stage, scalar, message):
-    run = stage_run(tmp_path, stage, "pipeline=progressive")
+    run = stage_run(tmp_path, stage, "pipeline=frame_wise")
     until = UntilConfig(scalar=scalar, below=0.1)
     run = replace(run, stage=replace(run.stage, until=until))
     if message is None:
@@ -192,7 +193,7 @@ def test_a_stage_goes_by_what_validation_finds(tmp_path, stage, scalar, message)
 
 
 def test_the_best_checkpoint_is_not_picked_by_what_moves(tmp_path):
-    run = stage_run(tmp_path, "ctc", "pipeline=progressive")
+    run = stage_run(tmp_path, "ctc", "pipeline=frame_wise")
     run = replace(run, stage=replace(run.stage, select="labels_moved"))
     with pytest.raises(InputError, match="select: no 'labels_moved' here"):
         check_scalars(run)

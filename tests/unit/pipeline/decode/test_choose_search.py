@@ -63,9 +63,9 @@ def test_the_last_stage_that_trains_is_decoded_with():
         ([], FusedLossConfig),
         (["loss=pruned"], PrunedLossConfig),
         (own, CtcLossConfig),
-        (["pipeline=progressive"], MbrLossConfig),
-        (["pipeline=progressive", "pipeline.order=[ctc,align]"], CtcLossConfig),
+        (["pipeline=frame_wise"], MbrLossConfig),
+        (["pipeline=frame_wise", "pipeline.order=[ctc,align]"], CtcLossConfig),
     ):
         assert isinstance(last_loss(make(*overrides)), expected)
     with pytest.raises(InputError, match=r"none of pipeline\.order=align trains"):
-        last_loss(make("pipeline=progressive", "pipeline.order=[align]"))
+        last_loss(make("pipeline=frame_wise", "pipeline.order=[align]"))

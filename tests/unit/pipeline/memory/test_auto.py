@@ -70,7 +70,7 @@ def test_a_damaged_decision_is_one_clear_message(tmp_path):
 
 
 def test_only_stages_that_have_no_number_are_decided(tmp_path):
-    progressive = ["pipeline=progressive"]
+    progressive = ["pipeline=frame_wise"]
     own = stage_run(
         tmp_path, "ctc", *progressive, "pipeline.stages.ctc.set.data.max_duration=40"
     )

@@ -66,8 +66,8 @@ def prepare(folder, name, *overrides):
         ("train", ["loss=fused"]),
         ("train", ["loss=fused", "data.stored_features=true"]),
         ("train", ["loss=mwer", "loss.num_hypotheses=3"]),
-        ("viterbi", ["pipeline=progressive"]),
-        ("mbr", ["pipeline=progressive"]),
+        ("viterbi", ["pipeline=frame_wise"]),
+        ("mbr", ["pipeline=frame_wise"]),
     ],
 )
 def test_a_task_takes_them_and_finds_the_lengths(tmp_path, name, overrides):
