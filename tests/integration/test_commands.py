@@ -132,9 +132,17 @@ def test_language_models_and_beams(exp_dir, manifests, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+# Criteria that are others later on: two views that grow alike, a band that widens.
+CHANGING = [
+    "+loss.weights.cr_ctc=0.2", "loss.cr_ramp=0.5", "+loss.weights.inter_ctc=0.3",
+    "loss.ctc_first=0.1", "loss.band.radii=[0,2]", "loss.band.source=CTC",
+]  # fmt: skip
+
+
 @pytest.mark.slow
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path):
-    settings = ["num_epochs=12", "trainer.validate_every=12"]
+@pytest.mark.parametrize("loss", [[], CHANGING], ids=["default", "changing"])
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path, loss):
+    settings = ["num_epochs=12", "trainer.validate_every=12", *loss]
     whole = train(manifests, tmp_path / "whole", *settings)
     assert whole.returncode == 0, whole.stderr
     exp_dir = tmp_path / "killed"
