@@ -120,20 +120,16 @@ class Trainer:
         )
         self.interrupt = InterruptFlag()
         self.watchdog = Watchdog(folder, world, config.stall_minutes)
-        self.profile = Profile(
-            folder / "profile",
-            task,
-            optimizer,
-            world.device,
-            enabled=config.profile and world.is_main,
-        )
+        shown, device = config.profile and world.is_main, world.device
+        profile = folder / "profile"
+        self.profile = Profile(profile, task, optimizer, device, enabled=shown)
         self.reporter = Reporter(
             folder / "tensorboard",
             world,
             summarize,
             headline,
             config.log_every,
-            own=OwnTime(task, world.device),
+            own=OwnTime(task, device),
             readings=readings,
             memory_limit_gb=memory_limit_gb,
         )
