@@ -29,7 +29,7 @@ class SelfAttention(nn.Module):
         Args:
             x: (B, T, D).
             positions: What `encode_positions` of the class made, once a batch.
-            attn_mask: (B, 1, 1, T), bool; True may be attended to.
+            attn_mask: (B, 1, 1, T) or (B, 1, T, T), bool; True may be attended to.
 
         Returns:
             (B, T, D).

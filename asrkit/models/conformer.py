@@ -1,8 +1,8 @@
 """The conformer encoder (Gulati et al., 2020)."""
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor, is_grad_enabled, nn
 from torch.utils.checkpoint import checkpoint
 
 from asrkit.models.attention import RelativeAttention, RotaryAttention
+from asrkit.models.chunks import Chunking, EncoderChunksConfig, attention_mask, draw
 from asrkit.models.convolution import ConvolutionModule
 from asrkit.models.dropout import Dropout
 from asrkit.models.encoder import EncoderConfig
@@ -52,6 +53,8 @@ class ConformerConfig(EncoderConfig):
     checkpoint_activations: bool = False
     """Keep only what goes from block to block and compute the rest again in backward:
     much less memory, about a third more time in the encoder."""
+    chunks: EncoderChunksConfig = field(default_factory=EncoderChunksConfig)
+    """Training for streams as well as for whole utterances."""
 
     def __post_init__(self) -> None:
         """Check what the classes below cannot express."""
@@ -88,6 +91,7 @@ class ConformerConfig(EncoderConfig):
             positions=self.positions,
             subsampling_channels=self.subsampling_channels,
             checkpoint_activations=self.checkpoint_activations,
+            chunkings=self.chunks.pool(),
         )
 
 
@@ -95,7 +99,9 @@ class Conformer(nn.Module):
     """Convolutional subsampling by 4 and a stack of conformer blocks.
 
     All normalization is over one frame's channels, so that an utterance's output
-    does not depend on its batch. Arguments as in `ConformerConfig`.
+    does not depend on its batch. Arguments as in `ConformerConfig`, but for
+    `chunkings`: what training draws from, for each batch; None in it is the whole
+    utterance.
     """
 
     def __init__(
@@ -111,9 +117,11 @@ class Conformer(nn.Module):
         positions: Positions,
         subsampling_channels: int,
         checkpoint_activations: bool = False,
+        chunkings: Sequence[Chunking | None] = (),
     ) -> None:
         super().__init__()
         self.output_dim = dim
+        self.chunkings = chunkings
         self.checkpoint_activations = checkpoint_activations
         self.frontend = ConvSubsampling(num_bins, subsampling_channels, dim)
         self.dropout = Dropout(dropout)
@@ -152,27 +160,43 @@ class Conformer(nn.Module):
             enc_out (B, T, D), T = ceil(T_in / 4), and enc_lens (B,), int64. Frames
             past enc_lens are undefined.
         """
+        return self.encode_chunks(feats, feat_lens, self._draw())
+
+    def encode_chunks(
+        self, feats: Tensor, feat_lens: Tensor, chunking: Chunking | None
+    ) -> tuple[Tensor, Tensor]:
+        """Do the same with frames that see no more than a stream does.
+
+        None: they see the whole utterance.
+        """
         x, enc_lens = self.frontend(feats, feat_lens)
         # Only the last one is kept: in decoding nothing else holds the others.
-        last = deque(self.encode_frames(self.dropout(x), enc_lens), maxlen=1)
+        last = deque(self.encode_frames(self.dropout(x), enc_lens, chunking), maxlen=1)
         return last[0], enc_lens
 
     def layers(self, feats: Tensor, feat_lens: Tensor) -> tuple[list[Tensor], Tensor]:
         """Encode; return what each block gave, (B, T, D) each, and enc_lens (B,)."""
         x, enc_lens = self.frontend(feats, feat_lens)
-        return list(self.encode_frames(self.dropout(x), enc_lens)), enc_lens
+        frames = self.encode_frames(self.dropout(x), enc_lens, self._draw())
+        return list(frames), enc_lens
 
-    def encode_frames(self, x: Tensor, enc_lens: Tensor) -> Iterator[Tensor]:
+    def _draw(self) -> Chunking | None:
+        return draw(self.chunkings) if self.training else None
+
+    def encode_frames(
+        self, x: Tensor, enc_lens: Tensor, chunking: Chunking | None = None
+    ) -> Iterator[Tensor]:
         """Run the blocks on subsampled frames x (B, T, D) of enc_lens (B,), in turn."""
         pad_mask = make_pad_mask(enc_lens, x.shape[1])
         positions = self.attention_class.encode_positions(
             x.shape[1], self.position_dim, like=x
         )
-        attn_mask = ~pad_mask[:, None, None, :]
+        attn_mask = attention_mask(pad_mask, chunking)
+        chunk_size = None if chunking is None else chunking.size
         frame_mask = ~pad_mask[:, None, :, None]
         again = self.checkpoint_activations and self.training and is_grad_enabled()
         for block in self.blocks:
-            inputs = (x, positions, attn_mask, frame_mask)
+            inputs = (x, positions, attn_mask, frame_mask, chunk_size)
             x = (
                 checkpoint(block, *inputs, use_reentrant=False)
                 if again
@@ -223,7 +247,12 @@ class ConformerBlock(nn.Module):
             nn.init.zeros_(last.bias)
 
     def forward(
-        self, x: Tensor, positions: Tensor, attn_mask: Tensor, frame_mask: Tensor
+        self,
+        x: Tensor,
+        positions: Tensor,
+        attn_mask: Tensor,
+        frame_mask: Tensor,
+        chunk_size: int | None,
     ) -> Tensor:
         """Map x (B, T, D) to the same shape; masks are True where there is speech."""
         # Gulati et al. (2020), equation 1: x + 1/2 FFN, + MHSA, + Conv, + 1/2 FFN,
@@ -231,7 +260,7 @@ class ConformerBlock(nn.Module):
         x = x + 0.5 * self.first_ff(x)
         attended = self.attention(self.attention_norm(x), positions, attn_mask)
         x = x + self.dropout(attended)
-        x = x + self.dropout(self.convolution(x, frame_mask))
+        x = x + self.dropout(self.convolution(x, frame_mask, chunk_size))
         x = x + 0.5 * self.second_ff(x)
         return self.final_norm(x)
 
