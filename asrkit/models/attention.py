@@ -37,6 +37,31 @@ class SelfAttention(nn.Module):
         query, key, value = self.heads(x)
         return self.merge(self.attend(query, key, value, positions, attn_mask))
 
+    def with_past(
+        self,
+        x: Tensor,
+        past: tuple[Tensor, Tensor],
+        positions: Tensor,
+        attn_mask: Tensor,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Attend to remembered frames and to those of a chunk.
+
+        Args:
+            x: The chunk, (B, S, D).
+            past: Keys and values of P frames before it, (B, H, P, D / H) each.
+            positions: What `encode_positions` of the class made for P + S frames:
+                distances count, times do not.
+            attn_mask: (B, 1, 1, P + S), bool; True may be attended to.
+
+        Returns:
+            (B, S, D), and keys and values of the last P frames.
+        """
+        query, key, value = self.heads(x)
+        key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)
+        attended = self.attend(query, key, value, positions, attn_mask)
+        size = x.shape[1]
+        return self.merge(attended), (key[:, :, size:], value[:, :, size:])
+
     def heads(self, x: Tensor) -> Tensor:
         """Map x (B, T, D) to queries, keys and values, (3, B, H, T, D / H)."""
         heads = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1))
@@ -49,7 +74,10 @@ class SelfAttention(nn.Module):
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, positions: Tensor, mask: Tensor
     ) -> Tensor:
-        """Return the attended values, (B, H, T, D / H)."""
+        """Return the attended values, (B, H, Q, D / H).
+
+        Queries may be fewer than keys: those of the last Q frames.
+        """
         return F.scaled_dot_product_attention(query, key, value, mask)
 
 
@@ -70,8 +98,9 @@ class RotaryAttention(SelfAttention):
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, positions: Tensor, mask: Tensor
     ) -> Tensor:
-        """Return the attended values, (B, H, T, D / H)."""
-        query, key = rotate(query, positions), rotate(key, positions)
+        """Return the attended values, (B, H, Q, D / H)."""
+        of_queries = positions[:, positions.shape[1] - query.shape[2] :]
+        query, key = rotate(query, of_queries), rotate(key, positions)
         return super().attend(query, key, value, positions, mask)
 
 
@@ -108,25 +137,26 @@ class RelativeAttention(SelfAttention):
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, positions: Tensor, mask: Tensor
     ) -> Tensor:
-        """Return the attended values, (B, H, T, D / H)."""
-        T, head_dim = query.shape[2:]
-        pos = self.pos_proj(positions.to(query.dtype))
-        pos = pos.view(2 * T - 1, self.num_heads, head_dim).permute(1, 2, 0)
+        """Return the attended values, (B, H, Q, D / H)."""
+        (Q, head_dim), T = query.shape[2:], key.shape[2]
+        # Offsets that a query of the last Q frames has to keys: T - 1 down to 1 - Q.
+        pos = self.pos_proj(positions[: T + Q - 1].to(query.dtype))
+        pos = pos.view(T + Q - 1, self.num_heads, head_dim).permute(1, 2, 0)
         # Dai et al. (2019), section 3.3: terms (b) and (d), query and position bias
         # with the offset; below (a) and (c), query and content bias with the key.
-        scores = relative_shift((query + self.position_bias) @ pos)  # (B, H, T, T)
+        scores = relative_shift((query + self.position_bias) @ pos)  # (B, H, Q, T)
         bias = (scores / math.sqrt(head_dim)).masked_fill(~mask, -torch.inf)
         query = query + self.content_bias
         return super().attend(query, key, value, positions, bias.to(query.dtype))
 
 
 def relative_shift(scores: Tensor) -> Tensor:
-    """Turn scores by offset (B, H, T, 2 T - 1) into scores by key (B, H, T, T).
+    """Turn scores by offset (B, H, Q, T + Q - 1) into scores by key (B, H, Q, T).
 
-    Row i holds the offset of key j at column T - 1 - i + j.
+    Row i holds the offset of key j at column Q - 1 - i + j.
     """
-    B, H, T, width = scores.shape
+    B, H, Q, width = scores.shape
     # One column more shifts each row by one against the row before, once the memory is
     # read in rows of another length (Dai et al., 2019, appendix B).
-    padded = F.pad(scores, (1, 0)).view(B, H, width + 1, T)
-    return padded[:, :, 1:].reshape(B, H, T, width)[..., :T]
+    padded = F.pad(scores, (1, 0)).view(B, H, width + 1, Q)
+    return padded[:, :, 1:].reshape(B, H, Q, width)[..., : width + 1 - Q]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, is_grad_enabled, nn
 from torch.utils.checkpoint import checkpoint
@@ -14,7 +15,8 @@ from asrkit.models.chunks import Chunking, EncoderChunksConfig, attention_mask, 
 from asrkit.models.convolution import ConvolutionModule
 from asrkit.models.dropout import Dropout
 from asrkit.models.encoder import EncoderConfig
-from asrkit.models.subsampling import FACTOR, ConvSubsampling, subsampled_lens
+from asrkit.models.stream_state import BlockState, StreamState
+from asrkit.models.subsampling import FACTOR, PAST, ConvSubsampling, subsampled_lens
 from asrkit.utils.lengths import IntOrTensor, make_pad_mask
 from asrkit.utils.ranges import check_range
 
@@ -183,6 +185,46 @@ class Conformer(nn.Module):
     def _draw(self) -> Chunking | None:
         return draw(self.chunkings) if self.training else None
 
+    def start(self, batch_size: int, *, size: int, left: int) -> StreamState:
+        """Return the state of streams that begin: see `StreamingEncoder`."""
+        weight, block = self.frontend.first.weight, self.blocks[0]
+        assert isinstance(block, ConformerBlock)
+        heads, past = block.attention.num_heads, block.convolution.past
+        shape = (batch_size, heads, left * size, self.output_dim // heads)
+        return StreamState(
+            weight.new_zeros(batch_size, PAST, self.frontend.num_bins),
+            tuple(
+                BlockState(
+                    weight.new_zeros(shape),
+                    weight.new_zeros(shape),
+                    weight.new_zeros(batch_size, self.output_dim, past),
+                )
+                for _ in self.blocks
+            ),
+            torch.zeros(batch_size, dtype=torch.int64, device=weight.device),
+        )
+
+    def step(
+        self, feats: Tensor, feat_lens: Tensor, state: StreamState
+    ) -> tuple[Tensor, Tensor, StreamState]:
+        """Encode the next chunk of each stream: see `StreamingEncoder`."""
+        x, enc_lens, past = self.frontend.step(
+            feats, feat_lens, state.feats, begins=state.processed == 0
+        )
+        size = x.shape[1]
+        attn_mask = state.attention_mask(enc_lens, size)
+        frame_mask = ~make_pad_mask(enc_lens, size)[:, None, :, None]
+        positions = self.attention_class.encode_positions(
+            attn_mask.shape[3], self.position_dim, like=x
+        )
+        blocks = []
+        for block, before in zip(self.blocks, state.blocks, strict=True):
+            assert isinstance(block, ConformerBlock)
+            x, after = block.step(x, before, positions, attn_mask, frame_mask)
+            blocks.append(after)
+        new = StreamState(past, tuple(blocks), state.processed + enc_lens)
+        return x, enc_lens, new.where(enc_lens > 0, state)
+
     def encode_frames(
         self, x: Tensor, enc_lens: Tensor, chunking: Chunking | None = None
     ) -> Iterator[Tensor]:
@@ -263,6 +305,25 @@ class ConformerBlock(nn.Module):
         x = x + self.dropout(self.convolution(x, frame_mask, chunk_size))
         x = x + 0.5 * self.second_ff(x)
         return self.final_norm(x)
+
+    def step(
+        self,
+        x: Tensor,
+        state: BlockState,
+        positions: Tensor,
+        attn_mask: Tensor,
+        frame_mask: Tensor,
+    ) -> tuple[Tensor, BlockState]:
+        """Do the same with a chunk x (B, S, D), without dropout."""
+        x = x + 0.5 * self.first_ff(x)
+        attended, (key, value) = self.attention.with_past(
+            self.attention_norm(x), (state.key, state.value), positions, attn_mask
+        )
+        x = x + attended
+        convolved, conv = self.convolution.step(x, frame_mask, state.conv)
+        x = x + convolved
+        x = x + 0.5 * self.second_ff(x)
+        return self.final_norm(x), BlockState(key, value, conv)
 
 
 class FeedForward(nn.Module):

@@ -45,6 +45,16 @@ class ConvolutionModule(nn.Module):
         causal = self._causal(F.pad(x, (0, 0, self.past, 0)))
         return self._finish(causal.squeeze(3) + ahead)
 
+    def step(
+        self, x: Tensor, frame_mask: Tensor, past: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Do the same with a chunk (B, S, D) and what is remembered, (B, D, K // 2)."""
+        gated = self._gate(x, frame_mask)
+        window = torch.cat([past.unsqueeze(3), gated], dim=2)
+        after = window[:, :, x.shape[1] :, 0]
+        x = self._causal(window) + self._ahead(gated)
+        return self._finish(x.squeeze(3)), after
+
     def _gate(self, x: Tensor, frame_mask: Tensor) -> Tensor:
         """Return what the depthwise convolution sees of x (B, T, D), (B, D, T, 1)."""
         x = F.glu(self.gated(self.norm(x)), dim=-1)

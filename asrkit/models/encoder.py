@@ -6,6 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from asrkit.models.stream_state import StreamState
 from asrkit.utils.lengths import IntOrTensor
 
 
@@ -34,6 +35,36 @@ class Encoder(Protocol):
 
     def layers(self, feats: Tensor, feat_lens: Tensor) -> tuple[list[Tensor], Tensor]:
         """Do the same, but return what each block gave; the last is the output."""
+        ...
+
+
+class StreamingEncoder(Encoder, Protocol):
+    """An encoder that works chunk by chunk, too."""
+
+    def start(self, batch_size: int, *, size: int, left: int) -> StreamState:
+        """Return the state of streams that begin.
+
+        Args:
+            batch_size: Streams, B.
+            size: Encoder frames of a chunk.
+            left: Chunks before its own that a frame's attention sees.
+        """
+        ...
+
+    def step(
+        self, feats: Tensor, feat_lens: Tensor, state: StreamState
+    ) -> tuple[Tensor, Tensor, StreamState]:
+        """Encode the next chunk of each stream.
+
+        Args:
+            feats: Normalised features, (B, size * subsampling, F).
+            feat_lens: (B,), int64: all of them; fewer in a stream's last chunk, after
+                which its row has to be reset; 0 for a stream that stands still.
+            state: What `start` or the last step gave.
+
+        Returns:
+            enc_out (B, size, D), enc_lens (B,), int64, and the state after it.
+        """
         ...
 
 

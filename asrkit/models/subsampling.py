@@ -1,5 +1,6 @@
 """Convolutional subsampling: 100 frames a second in, 25 out."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -7,6 +8,9 @@ from asrkit.utils.lengths import IntOrTensor, make_pad_mask
 
 FACTOR = 4
 """Input frames per output frame."""
+PAST = 3
+"""Input frames before its own four that an output frame sees: t sees 4 t - 3 to
+4 t + 3, none beyond its own."""
 
 
 def subsampled_lens(lens: IntOrTensor) -> IntOrTensor:
@@ -28,6 +32,7 @@ class ConvSubsampling(nn.Module):
 
     def __init__(self, num_bins: int, channels: int, output_dim: int) -> None:
         super().__init__()
+        self.num_bins = num_bins
         self.first = nn.Conv2d(1, channels, 3, stride=2, padding=1)
         self.depthwise = nn.Conv2d(
             channels, channels, 3, stride=2, padding=1, groups=channels
@@ -51,9 +56,42 @@ class ConvSubsampling(nn.Module):
         x = F.silu(self.first(x))
         half_lens = (feat_lens + 1) // 2
         x = _zero_padding(x, half_lens)
-        x = F.silu(self.pointwise(self.depthwise(x)))
-        x = self.output(x.transpose(1, 2).flatten(2))
-        return x, subsampled_lens(feat_lens)
+        return self._project(self.depthwise(x)), subsampled_lens(feat_lens)
+
+    def step(
+        self, feats: Tensor, feat_lens: Tensor, past: Tensor, begins: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Subsample the next chunk of each stream.
+
+        Args:
+            feats: (B, 4 S, F).
+            feat_lens: (B,), int64.
+            past: The PAST frames before it, (B, 3, F); zeros before the first.
+            begins: (B,), bool; True where the chunk is the stream's first.
+
+        Returns:
+            (B, S, D), its lengths, (B,), int64, and the last frames, (B, 3, F).
+        """
+        x = torch.cat([past, feats], dim=1).unsqueeze(1)
+        x = _zero_padding(x, feat_lens + PAST)
+        past = x[:, 0, feats.shape[1] :]
+        x = F.silu(_convolve(self.first, x))  # one frame of the past, then 2 S
+        x = _zero_padding(x, (feat_lens + 1) // 2 + 1)
+        # Before a stream stand zeros here, too, not what a convolution makes of zeros.
+        before = F.pad(begins[:, None], (0, x.shape[2] - 1))
+        x = x.masked_fill(before[:, None, :, None], 0.0)
+        x = self._project(_convolve(self.depthwise, x))
+        return x, subsampled_lens(feat_lens), past
+
+    def _project(self, x: Tensor) -> Tensor:
+        """Map the depthwise convolution's output (B, C, T, F / 4) to (B, T, D)."""
+        x = F.silu(self.pointwise(x))
+        return self.output(x.transpose(1, 2).flatten(2))
+
+
+def _convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """Apply a convolution that pads no time: x has the frames before and after."""
+    return F.conv2d(x, conv.weight, conv.bias, conv.stride, (0, 1), groups=conv.groups)
 
 
 def _zero_padding(x: Tensor, lens: Tensor) -> Tensor:
