@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 STAGES = ["ctc", "align", "viterbi", "full_sum", "nbest", "mbr"]
 # Checkpoints after each update: killed when the first is there, a stage is not over.
 PROGRESSIVE = ["pipeline=frame_wise", "num_updates=20"]
-PROGRESSIVE += ["trainer.save_every_updates=1"]
+PROGRESSIVE += ["trainer.save_every_updates=1", "pipeline.stages.nbest.share=1"]
 # The full sum after CTC, which ends when its alignments have come to rest.
 HAND_OVER = [
     "pipeline=frame_wise", "num_updates=60", "pipeline.order=[ctc,full_sum]",
@@ -74,9 +74,12 @@ def test_without_frame_wise_training(manifests, tmp_path):
     done = train(manifests, tmp_path / "run", *settings)
     assert done.returncode == 0, done.stderr
     stages = ["ctc", "full_sum", "nbest", "mbr"]
-    assert [path.parent.name for path in sorted(tmp_path.glob("run/*/done"))] == sorted(
-        stages
-    )
+    found = [path.parent.name for path in sorted(tmp_path.glob("run/*/done"))]
+    assert found == sorted(stages)
+    # A quarter of the 12 utterances of train, and the 3 of dev.
+    lists = list(read_rows(tmp_path / "run" / "nbest" / "nbest"))
+    assert len(lists) == 3 + 3
+    assert "left out 9 of train, an earlier stage has nothing for them" in done.stderr
 
 
 def test_a_changed_key_of_a_done_stage_is_refused_by_name(exp_dir, manifests):

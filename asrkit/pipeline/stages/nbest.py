@@ -53,6 +53,9 @@ class NBestStageConfig(StageConfig):
     """Hypotheses of a list, the reference among them."""
     risk: Risk = Risk.TOKEN
     """TOKEN, WORD or PHONE: what is counted in the edit distance."""
+    share: float = 1.0
+    """Share of the training utterances that are listed, drawn at random; a stage that
+    takes the lists trains on these alone."""
     ngram_order: int = 3
     """Order of the n-gram over the training transcripts' tokens that takes part where
     search.fusion names no language model; 0: none does."""
@@ -60,6 +63,7 @@ class NBestStageConfig(StageConfig):
     def __post_init__(self) -> None:
         """Check the counts."""
         check_range(self, "", "ngram_order", least=0)
+        check_range(self, "", "share", above=0, most=1)
         # The reference and at least one other.
         check_range(self, "", "num_hypotheses", least=2)
         if self.search.nbest < self.num_hypotheses - 1:
@@ -84,7 +88,8 @@ class NBestStageConfig(StageConfig):
                 recognizer.device,
             )
             folder = run.folder / NBEST
-            write_shards(run, folder, NBestSearch(recognizer, fusion, self))
+            lists = NBestSearch(recognizer, fusion, self)
+            write_shards(run, folder, lists, share=self.share)
             return summarize_lists(folder) if run.world.is_main else {}
 
         timed(run, search)

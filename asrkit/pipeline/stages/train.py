@@ -302,7 +302,7 @@ def _pick(
         )
     for ids, why in (
         (longer, f"longer than {limit:g} s"),
-        (lacking, "an earlier stage found nothing for them"),
+        (lacking, "an earlier stage has nothing for them"),
     ):
         if ids and run.world.is_main:
             some = ", ".join(ids[:_EXAMPLES]) + (", ..." if ids[_EXAMPLES:] else "")

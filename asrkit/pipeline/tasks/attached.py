@@ -1,6 +1,8 @@
 """Work on all utterances of a run, shard by shard, so that a stop costs one shard."""
 
 import logging
+import math
+import random
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,7 +21,11 @@ _UTTERANCES = 500  # of a shard
 
 
 def write_shards(
-    run: StageRun, folder: Path, work: Callable[[Batch], Iterable[Row]]
+    run: StageRun,
+    folder: Path,
+    work: Callable[[Batch], Iterable[Row]],
+    *,
+    share: float = 1.0,
 ) -> None:
     """Do some work on all training and dev utterances and keep its rows.
 
@@ -29,8 +35,9 @@ def write_shards(
         run: Whose utterances.
         folder: Where the shards go.
         work: Returns a row for each utterance of a batch, in any order.
+        share: Of the training utterances that are taken, drawn at random.
     """
-    cuts = sorted(both(run), key=lambda cut: cut.id)
+    cuts = sorted(both(run, share), key=lambda cut: cut.id)
     shards = [cuts[i : i + _UTTERANCES] for i in range(0, len(cuts), _UTTERANCES)]
     paths = [shard_path(folder, i, len(shards)) for i in range(len(shards))]
     own = list(zip(paths, shards, strict=True))[run.world.rank :: run.world.size]
@@ -50,11 +57,11 @@ def write_shards(
     run.world.wait()  # all shards are there
 
 
-def both(run: StageRun) -> Iterable[Cut]:
-    """Yield the utterances of train and of dev that is not trained on; each id once."""
-    seen: set[str] = set()
-    for cuts in (run.corpus.train, run.corpus.dev):
-        for cut in cuts:
-            if cut.id not in seen:
-                seen.add(cut.id)
-                yield cut
+def both(run: StageRun, share: float = 1.0) -> Iterable[Cut]:
+    """Yield a share of train and all of dev that is not trained on; each id once."""
+    train = {cut.id: cut for cut in run.corpus.train}
+    ids = sorted(train)
+    if share < 1.0:
+        ids = random.Random(run.config.seed).sample(ids, math.ceil(share * len(ids)))
+    dev = {cut.id: cut for cut in run.corpus.dev}
+    yield from {**dev, **{name: train[name] for name in ids}}.values()
