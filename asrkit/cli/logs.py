@@ -59,6 +59,9 @@ def start_logging(folder: Path | None, command: str, rank: int = 0) -> None:
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     sys.excepthook = show_error
+    for handler in root.handlers:
+        if isinstance(handler, LogFile):
+            handler.close()
     root.handlers.clear()
     if rank == 0:
         console = logging.StreamHandler(sys.stderr)

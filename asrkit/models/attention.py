@@ -64,7 +64,8 @@ class SelfAttention(nn.Module):
 
     def heads(self, x: Tensor) -> Tensor:
         """Map x (B, T, D) to queries, keys and values, (3, B, H, T, D / H)."""
-        heads = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1))
+        # Not unflatten: an ONNX export would keep the example's number of frames.
+        heads = self.in_proj(x).view(*x.shape[:2], 3, self.num_heads, -1)
         return heads.permute(2, 0, 3, 1, 4)
 
     def merge(self, attended: Tensor) -> Tensor:

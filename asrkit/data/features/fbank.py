@@ -88,6 +88,7 @@ class Fbank(nn.Module):
         super().__init__()
         self.sampling_rate = sampling_rate
         self.num_bins = num_bins
+        self.low_freq, self.high_freq = low_freq, high_freq
         length = round(FRAME_LENGTH * sampling_rate)
         self.shift = round(FRAME_SHIFT * sampling_rate)
         self.fft_length = 1 << (length - 1).bit_length()
