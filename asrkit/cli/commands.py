@@ -29,6 +29,7 @@ COMMANDS = {
     "tune_decode": ("decoding.tune_decode", "find the scales of a search on dev"),
     "transcribe": ("decoding.transcribe", "audio files to text"),
     "align": ("decoding.align", "find when the words of a text are spoken"),
+    "export": ("decoding.export", "write a model as ONNX files, for sherpa-onnx"),
     "report": ("recipe.report", "show the results of a run, and where everything is"),
     "score": ("decoding.score", "score decoded text that is on disk"),
 }

@@ -147,6 +147,26 @@ def matplotlib() -> str:
     return version("matplotlib")
 
 
+def onnxruntime() -> str:
+    """Double a number by a file's graph."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+    from onnx.helper import make_graph, make_model, make_node, make_opsetid
+
+    sides = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1])
+        for name in "xy"
+    ]
+    graph = make_graph([make_node("Add", ["x", "x"], ["y"])], "", sides[:1], sides[1:])
+    # The newest version of files that onnx knows may be too new for onnxruntime.
+    model = make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    (found,) = session.run(None, {"x": np.ones(1, np.float32)})
+    _expect(found[0] == 2.0, "a wrong sum")
+    return f"{version('onnxruntime')}, onnx {version('onnx')}"
+
+
 def cuda() -> str:
     """Add on each CUDA device; a machine without one is no failure."""
     import torch
