@@ -1,7 +1,7 @@
 """Proves that networks in ONNX files are those of the model."""
 
 from collections.abc import Callable, Iterator, Sequence
-from math import inf, isnan
+from math import inf, isnan, log
 
 import torch
 from torch import Tensor
@@ -20,12 +20,12 @@ TOLERANCE = 1e-4
 LENGTHS = ([333], [97, 60, 5], [9], [1501, 1200])
 """Feature frames of each utterance of a batch; none is of the traced example."""
 
+PADDING = log(1e-10)
+"""What sherpa-onnx fills the shorter ones of a batch with."""
+
 
 def probes(model: AsrModel, network: type[Network]) -> Iterator[tuple[Tensor, ...]]:
-    """Return batches of inputs of several sizes and lengths.
-
-    Padding has what sherpa-onnx fills it with.
-    """
+    """Return batches of inputs of several sizes and lengths."""
     generator = torch.Generator().manual_seed(0)
 
     def noise(*shape: int) -> Tensor:
@@ -37,7 +37,7 @@ def probes(model: AsrModel, network: type[Network]) -> Iterator[tuple[Tensor, ..
             lens = torch.tensor(lengths)
             feats = mean + std * noise(len(lens), max(lengths), len(mean))
             padding = torch.arange(max(lengths)) >= lens[:, None]
-            yield feats.masked_fill(padding[..., None], -23.025850929940457), lens
+            yield feats.masked_fill(padding[..., None], PADDING), lens
     elif network is DecoderNetwork:
         size, last = model.predictor.context_size, model.vocab_size - 1
         contexts = torch.randint(1, last + 1, (4, size), generator=generator)

@@ -140,7 +140,7 @@ def prove_labels(
         InputError: It is not the same.
     """
     networks = open_networks(part, folder, int8=False)
-    count = 0
+    heard: list[list[int]] = []
     for batch in batches:
         theirs = find(recognizer, part, networks, batch)
         ours = part.ours(recognizer, *recognizer.encode(batch))
@@ -152,9 +152,11 @@ def prove_labels(
                     f"{utterance}, the model {text_of(recognizer, found)!r}, or other "
                     "times; nothing is exported"
                 )
-            warn_of_text(recognizer.tokenizer, nbest[0].tokens)
-            count += 1
-    logger.info("%s: labels and times are equal in %d utterances", part.name, count)
+            heard.append(nbest[0].tokens)
+    logger.info(
+        "%s: labels and times are equal in %d utterances", part.name, len(heard)
+    )
+    warn_of_text(recognizer.tokenizer, heard)
 
 
 def write_small(part: Part, folder: Path) -> None:
@@ -221,16 +223,18 @@ def text_of(recognizer: Recognizer, labels: Labels) -> str:
     return recognizer.tokenizer.decode([label for label, _ in labels])
 
 
-def warn_of_text(tokenizer: Tokenizer, labels: Sequence[int]) -> None:
-    """Say where pieces in a row are not the text, which is all sherpa-onnx knows."""
-    joined = "".join(tokenizer.tokens[label] for label in labels)
-    theirs, ours = joined.replace("▁", " ").split(), tokenizer.decode(labels).split()
-    if theirs != ours:
-        logger.warning(
-            "sherpa-onnx writes %r where asrkit writes %r: it puts tokens in a row",
-            " ".join(theirs),
-            " ".join(ours),
-        )
+def warn_of_text(tokenizer: Tokenizer, heard: Sequence[Sequence[int]]) -> None:
+    """Say once where pieces in a row are not the text: sherpa-onnx has only those."""
+    for labels in heard:
+        joined = "".join(tokenizer.tokens[label] for label in labels)
+        theirs = " ".join(joined.replace("▁", " ").split())
+        if theirs != (ours := tokenizer.decode(labels)):
+            logger.warning(
+                "sherpa-onnx writes %r where asrkit writes %r: it puts tokens in a row",
+                theirs,
+                ours,
+            )
+            return
 
 
 @torch.inference_mode()

@@ -26,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     data = recognizer.config.data
     name = args.set or data.dev[0]
+    if args.utterances < 1:
+        raise InputError(f"--utterances must be at least 1, got {args.utterances}")
     cuts = load_cuts(args.manifests or Path(data.manifests), name)
     some = cuts.subset(first=args.utterances)
     world = World(rank=0, size=1, device=torch.device("cpu"))
@@ -33,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     if not batches:
         raise InputError(
             f"no utterance of the set {name!r} can be read, and without any nothing "
-            "is proven"
+            "is proven; give another --set"
         )
     export(recognizer, batches, args.out or args.exp_dir / "export", int8=args.int8)
     return 0

@@ -21,6 +21,8 @@ from asrkit.pipeline.decode.aligner import audio_batch
 from asrkit.pipeline.decode.recognizer import load_recognizer
 from asrkit.pipeline.experiment import AVERAGE
 from asrkit.pipeline.export import search_greedily
+from asrkit.text.char import CharTokenizer
+from asrkit.text.phone import PhoneTokenizer
 from asrkit.utils.errors import InputError
 
 pytest.importorskip("onnx")
@@ -144,6 +146,22 @@ def test_features_that_sherpa_onnx_lacks_are_refused(run, monkeypatch):
     monkeypatch.setattr(command, "load_recognizer", other)
     with pytest.raises(InputError, match=r"features\.high_freq=0"):
         run()
+
+
+def test_nothing_is_exported_without_an_utterance(run):
+    with pytest.raises(InputError, match="--utterances must be at least 1, got 0"):
+        run("--utterances", "0")
+
+
+def test_tokens_in_a_row_that_are_no_text_are_named(caplog):
+    lexicon = b"YES Y EH S\nNO N OW\n"
+    tokens = ["<blk>", "<sos/eos>", "<unk>", "Y", "EH", "S#", "N", "OW#"]
+    phones, chars = PhoneTokenizer(tokens, lexicon), CharTokenizer([*tokens[:3], "A"])
+    pipeline.warn_of_text(chars, [[3, 3]])
+    assert not caplog.messages
+    pipeline.warn_of_text(phones, [[], [6, 7, 3, 4, 5], [6, 7]])
+    (line,) = caplog.messages
+    assert "'NOW#YEHS#' where asrkit writes 'NO YES'" in line
 
 
 def test_sherpa_onnx_finds_the_same(run, exp_dir, waves):
