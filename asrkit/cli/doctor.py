@@ -64,7 +64,7 @@ PARTS = (
     Part("ffmpeg", install="apt install ffmpeg, brew install ffmpeg, ..."),
     Part("espeak_ng", install="pip install -e '.[demo]'"),
     Part("matplotlib", install="pip install -e '.[plot]'"),
-    Part("onnxruntime", install="pip install -e '.[export]'"),
+    Part("onnxruntime", install="pip install -e '.[onnx]'"),
     Part(
         "k2",
         # Its wheels on the default index cannot be imported.

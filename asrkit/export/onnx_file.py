@@ -26,7 +26,7 @@ def check_packages() -> None:
     """
     for name in ("onnx", "onnxruntime"):
         if find_spec(name) is None:
-            raise InputError(f"{name} is not installed; pip install 'asrkit[export]'")
+            raise InputError(f"{name} is not installed; pip install 'asrkit[onnx]'")
 
 
 def write_onnx(
