@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from asrkit.cli.decoding.stream import CHUNK, check_options, stream
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.cli.overrides import apply_overrides
@@ -31,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     start_logging(None, "transcribe")
     output = Output(args.format, args.out, several=len(args.files) > 1)
+    check_options(args)
     if args.format != "text":
         check_names(args.files)
     recognizer = load_recognizer(
@@ -38,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
         choose_device(args.device),
         change=lambda config: apply_overrides(config, args.decode),
     )
+    if args.stream:
+        return 2 if stream(args, recognizer, output) else 0
     aligner = None
     if args.align:
         aligner = Aligner(recognizer, None, args.max_seconds)
@@ -162,7 +166,13 @@ def parser() -> argparse.ArgumentParser:
         "cut at quiet places."
     )
     add = parse.add_argument
-    add("files", nargs="+", type=Path, help="audio files")
+    add(
+        "files",
+        nargs="+",
+        type=Path,
+        help="audio files; with --stream also -, standard input: WAV or raw 16-bit "
+        "samples at the model's rate",
+    )
     add("--exp-dir", type=Path, required=True, help="folder of the run")
     add_options(parse, default="text")
     add(
@@ -176,6 +186,25 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="of the files, from 0 (default: the mean of all channels)",
+    )
+    add(
+        "--stream",
+        action="store_true",
+        help="as if live, for models trained with encoder.chunks: what is said so far "
+        "on a terminal, and a line FILE<tab>START<tab>END<tab>TEXT for each utterance",
+    )
+    add(
+        "--chunk",
+        type=float,
+        metavar="SECONDS",
+        help=f"of --stream: audio that is encoded at once (default: {CHUNK})",
+    )
+    add(
+        "--left",
+        type=int,
+        metavar="N",
+        help="of --stream: chunks before it that are seen (default: the most that the "
+        "model was trained with)",
     )
     add("--checkpoint", type=Path, help="another one than the run's average or best")
     add("--device", default="auto", help="auto, cpu or cuda (default: auto)")

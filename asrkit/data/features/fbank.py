@@ -116,28 +116,40 @@ class Fbank(nn.Module):
     def _compute(self, audio: Tensor, audio_lens: Tensor) -> tuple[Tensor, Tensor]:
         """Compute features, see `forward`."""
         feat_lens = num_frames(audio_lens, self.sampling_rate)
-        frames = self._frames(audio.float(), audio_lens, int(feat_lens.max()))
-        # Kaldi's order: no DC offset, pre-emphasis, window, power spectrum, mel, log.
-        frames = frames - frames.mean(dim=2, keepdim=True)
-        previous = F.pad(frames, (1, 0), mode="replicate")[..., :-1]
-        frames = (frames - PREEMPHASIS * previous) * self.window
-        spectrum = torch.fft.rfft(frames, n=self.fft_length)
-        power = spectrum.real.square() + spectrum.imag.square()
-        feats = (power @ self.mel_banks).clamp(min=ENERGY_FLOOR).log()
-        times = torch.arange(feats.shape[1], device=feats.device)
+        times = torch.arange(int(feat_lens.max()), device=audio.device)
+        index = self.samples(times, audio_lens)
+        # Past the last frame of a short utterance there is nothing to mirror.
+        index = index.clamp(max=audio.shape[1] - 1)
+        frames = audio.float().gather(1, index).view(len(audio), len(times), -1)
+        feats = self.features(frames)
         feats = feats.masked_fill((times >= feat_lens[:, None])[..., None], 0.0)
         return feats, feat_lens
 
-    def _frames(self, audio: Tensor, audio_lens: Tensor, T: int) -> Tensor:
-        """Cut (B, S) into overlapping frames (B, T, length), mirrored at the ends."""
-        starts = torch.arange(T, device=audio.device) * self.shift
-        index = (starts[:, None] + self.offsets).flatten()  # (T * length,)
+    def samples(self, times: Tensor, audio_lens: Tensor) -> Tensor:
+        """Return which samples frames are made of, mirrored at the ends.
+
+        Args:
+            times: Frames, (T,).
+            audio_lens: Samples of each utterance, (B,).
+
+        Returns:
+            (B, T * length), frame by frame.
+        """
+        index = (times[:, None] * self.shift + self.offsets).flatten()
         last = 2 * audio_lens[:, None] - 1
         index = torch.where(index < 0, -index - 1, index)
         index = torch.where(index >= audio_lens[:, None], last - index, index)
-        # Past the last frame of a short utterance there is nothing to mirror.
-        index = index.clamp(min=0, max=audio.shape[1] - 1)
-        return audio.gather(1, index).view(len(audio), T, -1)
+        return index.clamp(min=0)
+
+    def features(self, frames: Tensor) -> Tensor:
+        """Compute features (..., F) of frames (..., length) of audio."""
+        # Kaldi's order: no DC offset, pre-emphasis, window, power spectrum, mel, log.
+        frames = frames - frames.mean(dim=-1, keepdim=True)
+        previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
+        frames = (frames - PREEMPHASIS * previous) * self.window
+        spectrum = torch.fft.rfft(frames, n=self.fft_length)
+        power = spectrum.real.square() + spectrum.imag.square()
+        return (power @ self.mel_banks).clamp(min=ENERGY_FLOOR).log()
 
 
 def mel_banks(

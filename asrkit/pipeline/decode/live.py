@@ -1,0 +1,187 @@
+"""A recognizer that listens: audio comes in packets, utterances go out."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from asrkit.data.features.packets import FbankPackets
+from asrkit.decoding.end_points import EndPoints
+from asrkit.decoding.greedy import GreedySearch
+from asrkit.decoding.search import Hypothesis
+from asrkit.decoding.transcripts.words import Word, find_words
+from asrkit.models.chunks import EncoderChunksConfig
+from asrkit.models.streaming import Streams
+from asrkit.pipeline.decode.recognizer import Recognizer
+from asrkit.utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What was said between two end points."""
+
+    start: float
+    """Seconds since the stream began."""
+    end: float
+    """Seconds since the stream began."""
+    text: str
+    words: list[Word]
+
+
+class Live:
+    """Recognizes one stream chunk by chunk; an end point begins an utterance.
+
+    The encoder runs on over end points, only the search begins anew: every frame
+    belongs to an utterance.
+
+    Args:
+        recognizer: Searches greedily; its encoder streams.
+        size: Encoder frames of a chunk.
+        left: Chunks before its own that a frame's attention sees.
+        end_points: When an utterance is over.
+
+    Raises:
+        InputError: The recognizer's search cannot go on from chunk to chunk.
+    """
+
+    def __init__(
+        self, recognizer: Recognizer, *, size: int, left: int, end_points: EndPoints
+    ) -> None:
+        if not isinstance(recognizer.search, GreedySearch):
+            raise InputError(
+                f"decode={recognizer.config.decode.name} searches whole utterances "
+                "only; streams need decode=greedy"
+            )
+        self.recognizer = recognizer
+        self.size = size
+        self.end_points = end_points
+        self.packets = FbankPackets(recognizer.features)
+        encoder = recognizer.model.encoder
+        # Encoders with chunks to choose from have `start` and `step`.
+        self.streams = Streams(encoder, 1, size=size, left=left)  # type: ignore[arg-type]
+        self.search = recognizer.search.start(recognizer.model, 1)
+        self.samples = 0
+        self.frames = 0
+        """Encoder frames that were searched."""
+        self.begun = 0
+        """Frame at which the present utterance began."""
+
+    @torch.inference_mode()
+    def push(self, audio: Tensor, *, ended: bool = False) -> list[Utterance]:
+        """Take the next samples (S,), any number; return utterances that are over.
+
+        Those without a word are left out. With `ended`, the last one is over, too, and
+        nothing may follow.
+        """
+        self.samples += len(audio)
+        feats = self.packets.push(audio, ended=ended)
+        feats = self.recognizer.model.normalize(feats)
+        new = self.streams.push({0: feats}, ended=[0] if ended else [])
+        over = []
+        # Chunk by chunk, so that packets of any size find the same end points.
+        for enc_out in new[0].split(self.size) if new else ():
+            over += self._search(enc_out)
+        if ended:
+            over.append(self._end())
+        return [one for one in over if one.text]
+
+    def present(self) -> Utterance:
+        """Return the utterance that goes on, as far as it was heard."""
+        return self._utterance(self.search.found()[0])
+
+    def _search(self, enc_out: Tensor) -> list[Utterance]:
+        """Search the frames (T, D) of a chunk; return the utterance if it is over."""
+        self.frames += len(enc_out)
+        lens = torch.tensor([len(enc_out)], device=enc_out.device)
+        self.search.advance(enc_out[None], lens)
+        labels = self.search.found()[0].frames
+        seconds = self.recognizer.frame_seconds
+        length = self.frames - self.begun
+        return [self._end()] if self.end_points.reached(labels, length, seconds) else []
+
+    def _end(self) -> Utterance:
+        """End the present utterance."""
+        one = self.present()
+        self.search.reset([0])
+        self.begun = self.frames
+        return one
+
+    def _utterance(self, best: Hypothesis) -> Utterance:
+        recognizer = self.recognizer
+        start = self.begun * recognizer.frame_seconds
+        # The last frame of a stream may be longer than what is left of it.
+        heard = self.samples / recognizer.features.sampling_rate
+        end = min(self.frames * recognizer.frame_seconds, heard)
+        words = find_words(
+            recognizer.tokenizer,
+            best.tokens,
+            best.frames,
+            best.confidences,
+            frame_seconds=recognizer.frame_seconds,
+            duration=end - start,
+            offset=start,
+        )
+        return Utterance(start, end, best.text(recognizer.tokenizer), words)
+
+
+def choose_chunks(
+    recognizer: Recognizer, seconds: float, left: int | None
+) -> tuple[int, int]:
+    """Return the frames of a chunk and the chunks before it that attention sees.
+
+    Args:
+        recognizer: Has to have met them in training.
+        seconds: Audio of a chunk.
+        left: Chunks before it; None: the most that were met.
+
+    Raises:
+        InputError: It has not met them.
+    """
+    chunks = getattr(recognizer.config.model.encoder, "chunks", EncoderChunksConfig())
+    sizes = _numbers(chunks.sizes)
+    if not sizes:
+        raise InputError(
+            "encoder.chunks.sizes has no number: this model was trained on whole "
+            "utterances and streams badly; transcribe without --stream, or train one "
+            "with chunks (docs/streaming.md)"
+        )
+    frame = recognizer.frame_seconds
+    there = ", ".join(f"{size * frame:g}" for size in sizes)
+    size = round(seconds / frame)
+    if abs(seconds / frame - size) > 1e-6:
+        raise InputError(
+            f"--chunk {seconds:g} is no multiple of a frame, {frame:g} s; "
+            f"this model was trained with {there}"
+        )
+    if size not in sizes:
+        raise InputError(
+            f"--chunk {seconds:g} was not met in training; there were {there} seconds "
+            "(encoder.chunks.sizes)"
+        )
+    return size, _choose_left(chunks.left, left)
+
+
+def _choose_left(met: list[int | None], left: int | None) -> int:
+    """Return the chunks before its own that a frame's attention sees.
+
+    Who has met all that came before has met any number.
+    """
+    numbers = _numbers(met)
+    if left is None and not numbers:
+        raise InputError(
+            "encoder.chunks.left has no number, and streams cannot keep all that came "
+            "before: give --left, e.g. 8"
+        )
+    if left is None:
+        return numbers[-1]
+    if left < 0 or (left not in numbers and None not in met):
+        raise InputError(
+            f"--left {left} was not met in training; there were "
+            f"{', '.join(map(str, numbers))} (encoder.chunks.left)"
+        )
+    return left
+
+
+def _numbers(values: Collection[int | None]) -> list[int]:
+    return sorted({value for value in values if value is not None})
