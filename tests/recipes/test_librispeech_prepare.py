@@ -165,7 +165,7 @@ def test_spoken_corpora_have_experiments_of_their_own(corpus, tmp_path, capsys):
     assert config.data.manifests == str(tmp_path / corpus / "manifests")
     assert (config.data.train, config.data.test) == (["train"], ["test"])
     assert config.exp_dir == f"exp/{corpus}"
-    assert config.num_updates == {"demo": 1000, "demo_hard": 1800}[corpus]
+    assert config.num_updates == {"demo": 600, "demo_hard": 1800}[corpus]
     assert config.tokenizer.vocab_size == {"demo": 70, "demo_hard": 128}[corpus]
 
 

@@ -131,7 +131,7 @@ def test_the_extra_is_named(run, monkeypatch, missing):
     monkeypatch.setattr(
         onnx_file, "find_spec", lambda name: None if name == missing else found(name)
     )
-    with pytest.raises(InputError, match=rf"{missing} is not .*'asrkit\[export\]'"):
+    with pytest.raises(InputError, match=rf"{missing} is not .*'asrkit\[onnx\]'"):
         run()
 
 
