@@ -19,6 +19,8 @@ HAND_OVER = [
     "pipeline=frame_wise", "num_updates=60", "pipeline.order=[ctc,full_sum]",
     "pipeline.stages.full_sum.init={stage:ctc,modules:[encoder,ctc_head]}",
     "pipeline.stages.full_sum.takes_rest_of=[ctc]",
+    "pipeline.stages.ctc.set.num_updates=18",
+    "pipeline.stages.full_sum.set.num_updates=30",
     "pipeline.stages.ctc.until.scalar=labels_moved",
     "pipeline.stages.ctc.until.improvement=0.99",
     "pipeline.stages.ctc.until.patience=1", "pipeline.stages.ctc.until.least=0",
