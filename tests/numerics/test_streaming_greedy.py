@@ -77,17 +77,17 @@ def test_streams_begin_and_end_when_they_like(hat, max_symbols, penalty, scale):
     fusion = Fusion([(Bigram(), scale)] if scale else [])
     search = GreedySearch(max_symbols, blank_penalty=penalty, fusion=fusion)
     # Of each row: streams one after another.
-    todo = [
+    queued = [
         [encode(n, seed)[0] for seed, n in enumerate(lens, 10 * row)]
         for row, lens in enumerate(([40, 3, 17], [1, 1, 60], [33]))
     ]
-    expected = [[whole(search, model, one) for one in row] for row in todo]
-    found, at = [[] for _ in todo], [0] * len(todo)
-    state, before = search.start(model, len(todo)), [[] for _ in todo]
+    expected = [[whole(search, model, one) for one in row] for row in queued]
+    found, at = [[] for _ in queued], [0] * len(queued)
+    state, before = search.start(model, len(queued)), [[] for _ in queued]
     generator = torch.Generator().manual_seed(5)
-    while any(len(done) < len(row) for done, row in zip(found, todo, strict=True)):
-        parts, ended = [None] * len(todo), []
-        for row, streams in enumerate(todo):
+    while any(len(done) < len(row) for done, row in zip(found, queued, strict=True)):
+        parts, ended = [None] * len(queued), []
+        for row, streams in enumerate(queued):
             if len(found[row]) == len(streams):
                 continue
             stream = streams[len(found[row])]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from asrkit.utils.errors import InputError
 
+_FORMAT = struct.Struct("<HHIIHH")
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _UNKNOWN = 0x7FFFF000  # and above: lengths that writers into a pipe make up
 
@@ -53,18 +54,20 @@ def read_packets(
 def _read_header(file: BinaryIO, sampling_rate: int) -> int | None:
     """Read WAV up to its samples, after RIFF; return their bytes, None: to the end."""
     file.read(8)  # a length that pipes do not know, and WAVE
+    known = False
     while len(header := file.read(8)) == 8:
         name, size = struct.unpack("<4sI", header)
-        if name == b"data":
+        if name == b"data" and known:
             return size if 0 < size < _UNKNOWN else None
         body = file.read(size + size % 2)
-        if name == b"fmt " and len(body) == size:
+        if name == b"fmt " and len(body) >= _FORMAT.size:
             _check_format(body, sampling_rate)
-    raise InputError("standard input is a WAV file without samples")
+            known = True
+    raise InputError("standard input is a WAV file without a format or without samples")
 
 
 def _check_format(body: bytes, sampling_rate: int) -> None:
-    kind, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
+    kind, channels, rate, _, _, bits = _FORMAT.unpack(body[: _FORMAT.size])
     found = (kind in (_PCM, _EXTENSIBLE), bits, channels, rate)
     if found != (True, 16, 1, sampling_rate):
         raise InputError(

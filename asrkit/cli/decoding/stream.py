@@ -56,6 +56,8 @@ def stream(args: argparse.Namespace, recognizer: Recognizer, output: Output) -> 
             packets = _packets(path, recognizer, args.channel)
             found = _listen(live, packets, path, screen, times)
         except InputError as error:
+            said = live.present()  # up to where the stream broke off
+            screen.finish(path, [said] if said.text else [])
             screen.go_on("")
             logger.error("error: %s", error)
             failed += 1

@@ -191,12 +191,26 @@ def test_nothing_in_standard_input(run, feed):
         (riff(b"")[:-8], "without samples"),
         (b"RIFF", "without samples"),
         (riff(b"")[:25], "without samples"),
+        (riff(bytes(3200)).replace(b"fmt ", b"none"), "without a format"),
+        (b"RIFF\0\0\0\0WAVEfmt \4\0\0\0\1\0\1\0data\2\0\0\0\0\0", "a format"),
     ],
 )
 def test_standard_input_of_another_kind(run, feed, data, message):
     feed(data)
     assert run("-")[0] == 2
     assert re.search(message, run.err)
+
+
+def test_what_was_said_before_a_stream_broke_off_is_written(run, make_wave, feed):
+    wave = make_wave("a.wav", 2.0)
+    whole = run(wave)[1].split("\t")[3].split()
+    feed(samples_of(wave) + b"\0")
+    status, out = run("-")
+    assert status == 2
+    said = out.split("\t")[3].split()
+    # The last chunk is not full, and is not heard.
+    assert said
+    assert said[:-1] == whole[: len(said) - 1]
 
 
 def test_a_file_that_cannot_be_read_is_named(run, make_wave, tmp_path):
