@@ -42,10 +42,11 @@ def wait_for_ends(sessions):
     Readers look for the training every few seconds, and end by themselves.
     """
     for _ in range(1000):
-        if not sessions & set(sessions_alive()):
+        left = sessions & set(sessions_alive())
+        if not left:
             return
         time.sleep(0.02)
-    raise AssertionError(f"some of the processes of {sessions} live on")
+    raise AssertionError(f"processes of the sessions {left} live on")
 
 
 def sessions_alive():

@@ -276,10 +276,13 @@ def start_worker(worker: int) -> None:
     # all its cuts among them, and so copy the memory that they are in.
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    # Not os.getppid(): of a training that was killed before, it says nothing.
+    training = multiprocessing.parent_process()
+    assert training is not None
+    threading.Thread(target=_end_with, args=(training.pid,), daemon=True).start()
 
 
-def _end_with(training: int) -> None:
+def _end_with(training: int | None) -> None:
     """End this process when the training is no more.
 
     torch's worker notices that, too, but then waits for its last batches to be taken.

@@ -1,6 +1,8 @@
 """Readers end with the training, however that ends."""
 
 import multiprocessing
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 import soundfile
 
 from asrkit.data.batches.cuts import CutList, plan_cuts
-from asrkit.data.batches.workers import Reader, read_batches
+from asrkit.data.batches.workers import Reader, read_batches, start_worker
 from asrkit.data.corpora.scan import Utterance, scan
 from asrkit.data.left_out import LeftOutList
 from asrkit.text.char import CharTokenizerConfig
@@ -55,19 +57,48 @@ def alive(process):
 
 
 def test_readers_end_with_a_training_that_is_killed(cuts, tmp_path):
-    path = tmp_path / "readers"
-    context = multiprocessing.get_context("fork")
-    process = context.Process(target=train, args=(cuts, path))
+    assert_ends_with(train, cuts, tmp_path / "readers", readers=2)
+
+
+def late_reader(path):
+    """Note this process, which gets to its first line after the training's end."""
+    training = os.getppid()
+    path.write_text(str(os.getpid()))
+    while os.getppid() == training:
+        time.sleep(0.01)
+    start_worker(0)
+    time.sleep(600)
+
+
+def train_with_late_reader(path):
+    multiprocessing.get_context("fork").Process(
+        target=late_reader, args=(path,)
+    ).start()
+    time.sleep(600)
+
+
+def test_a_reader_that_starts_when_the_training_is_no_more(tmp_path):
+    assert_ends_with(train_with_late_reader, tmp_path / "readers", readers=1)
+
+
+def assert_ends_with(training, *arguments, readers):
+    """Assert that a training's readers end with it: their numbers are in a file."""
+    path = arguments[-1]
+    process = multiprocessing.get_context("fork").Process(
+        target=training, args=arguments
+    )
     process.start()
     while not path.is_file() or not path.read_text():
         assert process.is_alive()
         time.sleep(0.05)
-    readers = path.read_text().split()
-    assert len(readers) == 2
+    started = path.read_text().split()
+    assert len(started) == readers
     process.kill()
     process.join()
     for _ in range(300):
-        if not any(map(alive, readers)):
+        if not any(map(alive, started)):
             return
         time.sleep(0.1)
+    for reader in filter(alive, started):
+        os.kill(int(reader), signal.SIGKILL)
     raise AssertionError("readers live on")
