@@ -17,6 +17,7 @@ from asrkit.pipeline.stages.preparation import (
     select_cuts,
     train_parts,
 )
+from asrkit.pipeline.stages.results import read_done, write_done
 from asrkit.pipeline.stages.sampling_rate import decide_sampling_rate
 from asrkit.pipeline.stages.stage_run import Corpus, StageRun
 from asrkit.text.tokenizer import Tokenizer
@@ -78,8 +79,25 @@ def run_pipeline(config: Config, world: World) -> None:
         if world.is_main:
             write_snapshot(run.plain, run.folder / "config.yaml")
         logger.info("stage %s (%d of %d)", name, number, len(pipeline.order))
-        run.stage.run(replace(run, corpus=corpus))
+        if (reason := why_left_out(run)) is None:
+            run.stage.run(replace(run, corpus=corpus))
+        elif world.is_main:
+            write_done(run.folder, {"left_out": reason})
         world.wait()  # the first process has written what the next stage takes
+
+
+def why_left_out(run: StageRun) -> str | None:
+    """Say why a stage is not worth its time; None if it is."""
+    only_if = run.stage.only_if
+    if only_if.stage is None:
+        return None
+    wer = read_done(run.exp_dir / only_if.stage)["wer"]
+    if wer <= only_if.wer:
+        return None
+    return (
+        f"best dev wer {wer:.4g} of stage {only_if.stage} is above {only_if.wer:g} "
+        "(only_if.wer)"
+    )
 
 
 def check_stages(config: Config, plain: Mapping[str, Any]) -> list[str]:
@@ -120,7 +138,8 @@ def check_order(config: Config, exp_dir: Path) -> None:
     """
     before: list[str] = []
     for name in config.pipeline.order:
-        for needed in config.pipeline.stages[name].needs():
+        stage = config.pipeline.stages[name]
+        for needed in filter(None, [*stage.needs(), stage.only_if.stage]):
             if needed not in before and not is_done(exp_dir, needed):
                 raise InputError(
                     f"stage {name} takes what stage {needed!r} leaves, but that is "

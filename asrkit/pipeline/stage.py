@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from asrkit.utils.ranges import check_range
+
 if TYPE_CHECKING:  # both hold stages
     from asrkit.pipeline.config import Config
     from asrkit.pipeline.stages.stage_run import StageRun
@@ -13,6 +15,20 @@ if TYPE_CHECKING:  # both hold stages
 def is_path(source: str) -> bool:
     """Say whether a source is a path: a checkpoint (*.pt), or one with a slash."""
     return "/" in source or source.endswith(".pt")
+
+
+@dataclass(kw_only=True)
+class OnlyIfConfig:
+    """What an earlier stage has to have reached, so that a stage is worth its time."""
+
+    stage: str | None = None
+    """That one; null: the stage is run whatever was reached."""
+    wer: float = 100.0
+    """Its best dev WER, percent, at most."""
+
+    def __post_init__(self) -> None:
+        """Check the number."""
+        check_range(self, "only_if", "wer", least=0)
 
 
 @dataclass(kw_only=True)
@@ -27,6 +43,8 @@ class StageConfig:
     set: dict[str, Any] = field(default_factory=dict)
     """What is other than in the rest of the configuration, by the keys that it has
     there, e.g. {optim: {lr: 1e-4}, data: {max_duration: 100}}."""
+    only_if: OnlyIfConfig = field(default_factory=OnlyIfConfig)
+    """Leaves the stage out where the model is not good enough for it."""
 
     def needs(self) -> list[str]:
         """Name the stages whose results this one takes."""
@@ -81,6 +99,7 @@ class PipelineConfig:
         if not self.order:
             raise ValueError("pipeline.order is empty: name at least one stage")
         self._check_rests()
+        self._check_conditions()
 
     def _check_rests(self) -> None:
         """Check that what is left of a budget is there, and is spent once."""
@@ -98,6 +117,18 @@ class PipelineConfig:
                         "train and so leaves none"
                     )
                 takers[source] = name
+
+    def _check_conditions(self) -> None:
+        """Check that the stages that others go by end with a dev WER."""
+        for name in self.order:
+            source = self.stages[name].only_if.stage
+            if source not in self.stages:  # it was run before
+                continue
+            if getattr(self.stages[source], "select", None) != "wer":
+                raise ValueError(
+                    f"pipeline.stages.{name}.only_if.stage: {source!r} ends without a "
+                    "dev wer; name a stage that trains with select=wer, or null"
+                )
 
     def training(self) -> list[str]:
         """Name the stages that train the recognizer, in their order."""

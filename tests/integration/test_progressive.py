@@ -1,11 +1,13 @@
 """The progressive pipeline by the real command, killed in every stage."""
 
 import json
+import shutil
 
 import pytest
 import torch
 
 from asrkit.data.attached.rows import read_rows
+from asrkit.pipeline.experiment import find_checkpoint
 from tests.integration.conftest import train, train_and_kill
 
 pytestmark = pytest.mark.slow
@@ -14,6 +16,9 @@ STAGES = ["ctc", "align", "viterbi", "full_sum", "nbest", "mbr"]
 # Checkpoints after each update: killed when the first is there, a stage is not over.
 PROGRESSIVE = ["pipeline=frame_wise", "num_updates=20"]
 PROGRESSIVE += ["trainer.save_every_updates=1", "pipeline.stages.nbest.share=1"]
+# What has learnt for seconds gets most wrong.
+WHATEVER_WER = [f"pipeline.stages.{one}.only_if.stage=null" for one in ("nbest", "mbr")]
+PROGRESSIVE += WHATEVER_WER
 # The full sum after CTC, which ends when its alignments have come to rest.
 HAND_OVER = [
     "pipeline=frame_wise", "num_updates=60", "pipeline.order=[ctc,full_sum]",
@@ -73,15 +78,27 @@ def test_every_stage_leaves_what_the_next_one_takes(exp_dir, manifests):
 
 def test_without_frame_wise_training(manifests, tmp_path):
     settings = ["pipeline=progressive", "num_updates=20"]
-    done = train(manifests, tmp_path / "run", *settings)
+    run, stages = tmp_path / "run", ["ctc", "full_sum", "nbest", "mbr"]
+    done = train(manifests, run, *settings)
     assert done.returncode == 0, done.stderr
-    stages = ["ctc", "full_sum", "nbest", "mbr"]
-    found = [path.parent.name for path in sorted(tmp_path.glob("run/*/done"))]
-    assert found == sorted(stages)
+    facts = [json.loads((run / name / "done").read_text()) for name in stages]
+    assert facts[1]["wer"] > 30
+    assert ["left_out" in one for one in facts] == [False, False, True, True]
+    assert "of stage full_sum is above 30" in done.stderr
+    assert find_checkpoint(run) == run / "full_sum" / "checkpoints" / "best.pt"
+    # Who wants it all the same is told that the two are done, and how to do them.
+    again = train(manifests, run, *settings, *WHATEVER_WER)
+    assert again.returncode == 2
+    assert "only_if" in again.stderr
+    for name in ("nbest", "mbr"):
+        shutil.rmtree(run / name)
+    again = train(manifests, run, *settings, *WHATEVER_WER)
+    assert again.returncode == 0, again.stderr
+    assert json.loads((run / "mbr" / "done").read_text())["wer_before"] > 30
     # A quarter of the 12 utterances of train, and the 3 of dev.
     lists = list(read_rows(tmp_path / "run" / "nbest" / "nbest"))
     assert len(lists) == 3 + 3
-    assert "left out 9 of train, an earlier stage has nothing for them" in done.stderr
+    assert "left out 9 of train, an earlier stage has nothing for them" in again.stderr
 
 
 def test_a_changed_key_of_a_done_stage_is_refused_by_name(exp_dir, manifests):

@@ -1,11 +1,13 @@
 """How long a stage trains: its own budget, and what earlier stages left of theirs."""
 
-import json
 import logging
 from collections.abc import Sequence
 
-from asrkit.pipeline.experiment import DONE
-from asrkit.pipeline.stages.results import UNSPENT_EPOCHS, UNSPENT_UPDATES
+from asrkit.pipeline.stages.results import (
+    UNSPENT_EPOCHS,
+    UNSPENT_UPDATES,
+    read_done,
+)
 from asrkit.pipeline.stages.stage_run import StageRun
 from asrkit.training.length import Length
 
@@ -23,7 +25,7 @@ def length_of(run: StageRun, rest_of: Sequence[str]) -> Length:
     """
     updates, epochs = run.config.num_updates, run.config.num_epochs
     for name in rest_of:
-        facts = json.loads((run.exp_dir / name / DONE).read_text(encoding="utf-8"))
+        facts = read_done(run.exp_dir / name)
         more_updates = facts.get(UNSPENT_UPDATES, 0)
         more_epochs = facts.get(UNSPENT_EPOCHS, 0.0)
         logger.info(

@@ -23,7 +23,7 @@ NBEST = "nbest"
 UNSPENT_UPDATES = "unspent_updates"
 UNSPENT_EPOCHS = "unspent_epochs"
 """Facts of a stage that ended before its budget: what is left, counted both ways."""
-_LABELS = {"seconds": "time", "wer": "best dev wer"}
+_LABELS = {"seconds": "time", "wer": "best dev wer", "left_out": "left out as"}
 """What the log calls some of the facts."""
 
 
@@ -41,6 +41,12 @@ def write_done(folder: Path, facts: dict[str, Any]) -> None:
         for name, value in facts.items()
     )
     logger.info("stage %s done: %s", folder.name, listed)
+
+
+def read_done(folder: Path) -> dict[str, Any]:
+    """Return what a finished stage took and reached."""
+    facts: dict[str, Any] = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    return facts
 
 
 def run_to_end(trainer: Trainer, folder: Path) -> None:

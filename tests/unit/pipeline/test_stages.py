@@ -11,6 +11,7 @@ from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.runner import check_order
 from asrkit.pipeline.saved_config import read_config
 from asrkit.pipeline.snapshot import differences
+from asrkit.pipeline.stage import OnlyIfConfig
 from asrkit.pipeline.stages.align_report import find_suspicious
 from asrkit.pipeline.stages.nbest import Risk, risks
 from asrkit.pipeline.stages.results import result_folder
@@ -205,6 +206,16 @@ def test_only_weights_that_come_from_somewhere_are_a_candidate(config):
     assert guarded == ["mbr"]
     with pytest.raises(ValueError, match="never_worse: the stage begins with random"):
         replace(stages["ctc"], never_worse=True)
+
+
+def test_a_stage_goes_by_one_that_has_a_dev_wer(config):
+    pipeline = config.pipeline
+    for other in (
+        {"full_sum": replace(pipeline.stages["full_sum"], select="loss_per_token")},
+        {"mbr": replace(pipeline.stages["mbr"], only_if=OnlyIfConfig(stage="nbest"))},
+    ):
+        with pytest.raises(ValueError, match=r"only_if.stage: .* without a dev wer"):
+            replace(pipeline, stages=pipeline.stages | other)
 
 
 def test_results_are_a_stage_or_a_folder(tmp_path):
