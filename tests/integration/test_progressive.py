@@ -141,6 +141,21 @@ def test_killed_in_any_stage_it_ends_the_same(exp_dir, manifests, tmp_path, mome
         assert torch.equal(expected[name], value), name
 
 
+@pytest.mark.parametrize("moment", ["full_sum/checkpoints/last.pt", "mbr/config.yaml"])
+def test_killed_without_frame_wise_training(manifests, tmp_path, moment):
+    settings = ["pipeline=progressive", "num_updates=20", *WHATEVER_WER]
+    settings += ["trainer.save_every_updates=1"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train_and_kill(manifests, killed, moment, *settings)
+    for folder in (whole, killed):
+        done = train(manifests, folder, *settings)
+        assert done.returncode == 0, done.stderr
+    assert "is done: " in done.stderr or "going on from" in done.stderr
+    expected = weights(whole, "mbr")
+    for name, value in weights(killed, "mbr").items():
+        assert torch.equal(expected[name], value), name
+
+
 def test_lists_of_the_current_model(manifests, tmp_path):
     settings = ["loss=mwer", "num_updates=3", "loss.weights.ctc=0.1"]
     settings += ["decode=modified_beam_search"]
