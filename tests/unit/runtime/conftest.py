@@ -1,4 +1,4 @@
-"""A run with random weights, exported."""
+"""A run with random weights, exported with an encoder for streams."""
 
 from dataclasses import replace
 
@@ -6,20 +6,25 @@ import pytest
 import torch
 
 from asrkit.data.audio.files import read_audio
+from asrkit.export import sherpa
+from asrkit.models.chunks import Chunking
 from asrkit.pipeline.decode.aligner import audio_batch
 from asrkit.pipeline.decode.recognizer import load_recognizer
 from asrkit.pipeline.experiment import AVERAGE
-from asrkit.pipeline.export import export, search_greedily
-from tests.unit.cli.conftest import exp_dir, make_noise, make_wave
+from asrkit.pipeline.export.export import Utterances, export, search_greedily
+from tests.unit.cli.conftest import make_noise, make_wave
+from tests.unit.cli.decoding.exporting import stream_dir
 
-__all__ = ["exp_dir", "make_wave"]
+__all__ = ["make_wave", "stream_dir"]
+
+CHUNKS = Chunking(size=4, left=2)
 
 
 @pytest.fixture(scope="session")
-def in_torch(exp_dir):
+def in_torch(stream_dir):
     """Load the run as asrkit does."""
     return load_recognizer(
-        exp_dir / AVERAGE, torch.device("cpu"), change=search_greedily
+        stream_dir / AVERAGE, torch.device("cpu"), change=search_greedily
     )
 
 
@@ -31,7 +36,12 @@ def exported(in_torch, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     audio = torch.from_numpy(make_noise(1.0, 16000)).float()
     batch = replace(audio_batch([audio], 16000), texts=["AB BA"])
-    export(in_torch, [batch], folder, int8=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sherpa, "find_spec", lambda name: None)  # saves its seconds
+        export(
+            in_torch, Utterances("noise", [batch]), folder,
+            int8=True, streaming=CHUNKS, allow_difference=True,
+        )  # fmt: skip
     return folder
 
 
@@ -42,9 +52,14 @@ def waves(make_wave):
 
 
 @pytest.fixture
-def search_in_torch(in_torch, waves):
+def batch(waves):
+    """Read them as a batch for torch."""
+    return audio_batch([read_audio(wave, 16000) for wave in waves], 16000)
+
+
+@pytest.fixture
+def search_in_torch(in_torch, batch):
     """Return a function that searches all of them by torch: the best hypotheses."""
-    batch = audio_batch([read_audio(wave, 16000) for wave in waves], 16000)
     encoded = in_torch.encode(batch)
 
     def search_in_torch(search):

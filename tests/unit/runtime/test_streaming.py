@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from asrkit.pipeline.export.parts import StreamPart, expectation
 from asrkit.runtime import StreamingRecognizer, read_wave
 from asrkit.runtime.__main__ import main
 from asrkit.utils.errors import InputError
 from tests.unit.cli.conftest import make_noise
+from tests.unit.runtime.conftest import CHUNKS
 
 WINDOW, SHIFT, J = 10, 8, 8
 WEIGHT = np.random.default_rng(0).standard_normal((80, J)).astype(np.float32)
@@ -101,9 +103,35 @@ class Collect:
 
 @pytest.fixture
 def folder(exported, tmp_path):
+    """An export whose only encoder for streams is that of this file."""
     folder = shutil.copytree(exported, tmp_path / "export")
+    for path in folder.glob("encoder-*"):
+        path.unlink()
     write_encoder(folder / "encoder-chunk.onnx", folder / "encoder.onnx")
     return folder
+
+
+@pytest.mark.parametrize("size", [1600, 333, 100_000])
+def test_the_same_as_in_torch(exported, in_torch, batch, waves, size):
+    """There all chunks are encoded in one pass, whole, with a mask."""
+    recognizer = StreamingRecognizer.load(exported)
+    part = StreamPart(in_torch, size=CHUNKS.size, left=CHUNKS.left)
+    *_, rows = expectation(part, batch)
+    for wave, wanted in zip(waves, rows, strict=True):
+        samples, rate = read_wave(wave)
+        stream = recognizer.stream()
+        for start in range(0, len(samples), size):
+            stream.accept(samples[start : start + size], rate)
+        stream.finish()
+        assert len(wanted) > 2
+        assert stream.search.labels == wanted
+
+
+def test_8_bits(exported, waves):
+    stream = StreamingRecognizer.load(exported, int8=True).stream()
+    stream.accept(*read_wave(waves[3]))
+    assert stream.finish().tokens
+    assert stream.recognizer.encoder.path.name.endswith(".int8.onnx")
 
 
 @pytest.mark.parametrize("size", [1600, 333, 100_000])
@@ -148,16 +176,18 @@ def test_the_command_streams(folder, waves, capsys):
     assert capsys.readouterr().out == f"{waves[2]}\t{text}\n"
 
 
-def test_what_does_not_stream_is_refused(exported, folder):
-    with pytest.raises(InputError, match=r"which encoder is to stream.*none"):
-        StreamingRecognizer.load(exported)
+def test_what_does_not_stream_is_refused(folder):
     with pytest.raises(InputError, match=r"encoder\.onnx does not say its T"):
-        StreamingRecognizer.load(exported, "encoder")
+        StreamingRecognizer.load(folder, "encoder")
     shutil.copy(folder / "encoder-chunk.onnx", folder / "encoder-other.onnx")
     with pytest.raises(InputError, match="encoder-chunk, encoder-other"):
         StreamingRecognizer.load(folder)
     with pytest.raises(InputError, match=r"encoder-chunk\.int8\.onnx: no such file"):
         StreamingRecognizer.load(folder, "encoder-chunk", int8=True)
+    for path in folder.glob("encoder-*"):
+        path.unlink()
+    with pytest.raises(InputError, match=r"which encoder is to stream.*none"):
+        StreamingRecognizer.load(folder)
 
 
 def test_what_is_no_packet(folder):
