@@ -106,7 +106,7 @@ def export(
             logger.warning("%s", line)
         logger.warning("exported with differences, as you allow: %s", out)
     else:
-        logger.info("exported and proven equal: %s", out)
+        logger.info("exported and proven: %s", out)
 
 
 def check(recognizer: Recognizer, utterances: Utterances, out: Path) -> None:
@@ -126,7 +126,7 @@ def check(recognizer: Recognizer, utterances: Utterances, out: Path) -> None:
     measures = [Measure(part, utterances.batches) for part in parts]
     if failed := judge(prove(measures, out, int8=exported.int8)):
         raise InputError(f"{out} is not the model: {'; '.join(failed)}; export again")
-    logger.info("proven equal: %s", out)
+    logger.info("proven again: %s", out)
 
 
 def make_parts(

@@ -151,7 +151,7 @@ def test_an_export_is_proven_again_and_must_be_whole(run, monkeypatch):
         pipeline, "versions", lambda: parity_file.versions() | {"onnxruntime": "0.1"}
     )
     _, log = run("--check")
-    assert f"proven equal: {out}" in log
+    assert f"proven again: {out}" in log
     (line,) = [line for line in log if " was " in line]
     assert line.startswith("onnxruntime was")
     assert line.endswith("is 0.1")
