@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 recipe="${recipe#"$(pwd -P)"/}"
 run_sh="$recipe/${BASH_SOURCE[1]##*/}"
 
-corpus='' stage=0 stop_stage=7 gpus=1 lm=none
+corpus='' stage=0 stop_stage='' gpus=1 lm=none
 overrides=() reading=()
 usage() { sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//;p;}' "$run_sh"; }
 bad() {
@@ -54,6 +54,8 @@ while [ $# -gt 0 ]; do
     *) bad "'$1' is neither an option nor key=value" ;;
     esac
 done
+# The export, 8, is made when it is asked for: it needs packages that training does not.
+[ -n "$stop_stage" ] || case "$stage" in [0-7]) stop_stage=7 ;; *) stop_stage="$stage" ;; esac
 for number in "$stage" "$stop_stage" "$gpus"; do
     case "$number" in '' | *[!0-9]*) bad "'$number' is not a number" ;; esac
 done
@@ -62,6 +64,7 @@ none | ngram) ;;
 *) [ -f "conf/lm/$lm.yaml" ] || bad "--lm $lm: neither none, ngram nor in conf/lm" ;;
 esac
 
+[ "$stop_stage" -lt 8 ] || ASRKIT_EXTRAS="${ASRKIT_EXTRAS:-demo,plot,onnx}"
 . scripts/env.sh
 
 from_to() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
@@ -166,4 +169,12 @@ if from_to 6; then
 fi
 if from_to 7; then
     "$PYTHON" scripts/report.py --exp-dir "$exp_dir" --called-from "$called_from"
+fi
+if from_to 8; then
+    if [ "$exp_dir/export/parity.json" -nt "$exp_dir/average.pt" ]; then
+        say "stage 8: already done, $exp_dir/export"
+    else
+        say "stage 8: export"
+        "$PYTHON" scripts/export.py --exp-dir "$exp_dir"
+    fi
 fi

@@ -7,12 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from asrkit.data.features.fbank import Fbank
-from asrkit.export.networks import CTC, TRANSDUCER
+from asrkit.export.parity_file import PARITY_FILE
 from asrkit.models.asr_model import AsrModel
 from asrkit.text.tokenizer import TOKENS_FILE
 from asrkit.utils.errors import InputError
 
-NAMES = (*TRANSDUCER, *CTC)
+_OURS = (
+    PARITY_FILE, TOKENS_FILE, "bpe.vocab",
+    "encoder*.onnx", "decoder.onnx", "joiner*.onnx", "ctc*.onnx",
+)  # fmt: skip
+"""Files of an export; the first says that all are there."""
 SUBSAMPLING = 4
 """sherpa-onnx takes an encoder frame for 40 ms, whatever the file says."""
 FREQUENCIES = (20.0, -400.0)
@@ -66,12 +70,12 @@ def proven_folder(out: Path) -> Iterator[Path]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        ours = {onnx_name(name, int8=int8) for name in NAMES for int8 in (False, True)}
         with tempfile.TemporaryDirectory(dir=out, prefix=".export.") as temporary:
             yield Path(temporary)
-            for name in (*ours, TOKENS_FILE):
-                (out / name).unlink(missing_ok=True)
-            for path in sorted(Path(temporary).iterdir()):
+            for earlier in [one for kind in _OURS for one in out.glob(kind)]:
+                earlier.unlink()
+            files = Path(temporary).iterdir()
+            for path in sorted(files, key=lambda path: path.name == PARITY_FILE):
                 os.replace(path, out / path.name)
     except OSError as error:
         raise InputError(

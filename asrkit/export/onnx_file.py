@@ -1,8 +1,9 @@
 """Writes networks as ONNX files, smaller ones of 8 bits, and opens them."""
 
 import logging
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from torch import Tensor
 from asrkit.export.networks import Network
 from asrkit.utils.errors import InputError
 
+_BLOCK = re.compile(r"blocks\.\d+")
 OPSET = 18
 """Of ONNX's operators; onnxruntime's CPU kernels lack parts of attention as of 23."""
-_TIME = {"x": "T", "encoder_out": "T4", "log_probs": "T4"}
 
 
 def check_packages() -> None:
@@ -45,12 +46,9 @@ def write_onnx(
     """
     import onnx
 
-    names = dict(zip(network.inputs, inputs, strict=True))
     axes = {name: {0: "N"} for name in (*network.inputs, *network.outputs)}
-    for name, label in _TIME.items():
-        # The joiner takes one frame of what the encoder gives.
-        if name in axes and "x" in names:
-            axes[name][1] = label
+    for name, label in network.times.items():
+        axes[name][1] = label
     with warnings.catch_warnings(), torch.inference_mode():
         # Tracing is called legacy; it takes seconds where its successor takes minutes,
         # and what it writes is proven equal each time.
@@ -71,16 +69,22 @@ def write_onnx(
     onnx.save(model, str(path))
 
 
-def quantize(source: Path, path: Path) -> None:
+def quantize(source: Path, path: Path, *, keep: Collection[str] = ()) -> None:
     """Write a copy whose matrix products are of 8 bits.
 
     Weights are scaled by output channel; activations as they come, at run time.
+
+    Args:
+        source: The file.
+        path: The copy.
+        keep: Blocks that stay in float, as `products` names them.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # It advises to prepare the graph, on the root logger.
+    kept = [node for block in keep for node in products(source)[block]]
     try:
         # Convolutions would not be smaller, and two to three times slower.
         quantize_dynamic(
@@ -89,9 +93,29 @@ def quantize(source: Path, path: Path) -> None:
             op_types_to_quantize=["MatMul"],
             per_channel=True,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=kept,
         )
     finally:
         root.setLevel(level)
+
+
+def products(path: Path) -> dict[str, list[str]]:
+    """Return the matrix products of a file, by block: the names of their nodes.
+
+    A block's parameters have its name, and nodes come in the order of the work. What
+    comes before the first block has the file's name; the last block has what follows.
+    """
+    import onnx
+
+    block = path.stem
+    found: dict[str, list[str]] = {}
+    for node in onnx.load(str(path), load_external_data=False).graph.node:
+        for name in node.input:
+            if match := _BLOCK.search(name):
+                block = match[0]
+        if node.op_type == "MatMul":
+            found.setdefault(block, []).append(node.name)
+    return found
 
 
 class OnnxNetwork:
@@ -99,6 +123,9 @@ class OnnxNetwork:
 
     Args:
         path: The file.
+
+    Raises:
+        InputError: onnxruntime cannot read it: another kind, another opset, damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -107,9 +134,15 @@ class OnnxNetwork:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 4  # What fails is raised, too.
-        self.session: Any = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self.session: Any = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its errors have no common class
+            raise InputError(
+                f"onnxruntime {onnxruntime.__version__} cannot open {path}: {error}; "
+                "export it again, or take an onnxruntime that reads its operators"
+            ) from error
         self.names = [one.name for one in self.session.get_inputs()]
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:

@@ -11,24 +11,40 @@ Labels = list[tuple[int, int]]
 """Label and encoder frame of each that was emitted."""
 
 
+def encode_chunks(
+    encoder: Run, feats: Tensor, size: int, states: Sequence[Tensor]
+) -> Tensor:
+    """Encode a batch of streams chunk by chunk, (N, T, J).
+
+    Args:
+        encoder: Maps x and states to (N, frames, J) and the next states.
+        feats: (N, chunks * size, F).
+        size: Feature frames of a chunk.
+        states: Those of streams that begin.
+    """
+    frames = []
+    for chunk in feats.split(size, dim=1):
+        encoded, *states = encoder(chunk.contiguous(), *states)
+        frames.append(encoded)
+    return torch.cat(frames, dim=1)
+
+
 def greedy(
-    encoder: Run, decoder: Run, joiner: Run, feats: Tensor, lens: Tensor, context: int
+    decoder: Run, joiner: Run, encoded: Tensor, enc_lens: Tensor, context: int
 ) -> list[Labels]:
     """Search a batch for a transducer's labels, at most one a frame.
 
     Args:
-        encoder: Maps x, x_lens to (N, T, J), lengths.
         decoder: Maps the last labels to (N, J).
-        joiner: Maps both to (N, V).
-        feats: (N, T_in, F).
-        lens: (N,), int64.
+        joiner: Maps both sides to (N, V).
+        encoded: The encoder's side, (N, T, J).
+        enc_lens: (N,), int64.
         context: Labels that the decoder sees, C.
     """
-    encoded, enc_lens = encoder(feats, lens)
-    history = torch.full((len(lens), context), -1)
+    history = torch.full((len(enc_lens), context), -1)
     history[:, -1] = 0
     decoded = decoder(history)[0]
-    found: list[Labels] = [[] for _ in lens]
+    found: list[Labels] = [[] for _ in enc_lens]
     for time in range(int(enc_lens.max())):
         best = joiner(encoded[:, time].contiguous(), decoded)[0].argmax(dim=-1)
         emits = (best > 0) & (time < enc_lens)
@@ -41,15 +57,13 @@ def greedy(
     return found
 
 
-def ctc_greedy(ctc: Run, feats: Tensor, lens: Tensor) -> list[Labels]:
+def ctc_greedy(log_probs: Tensor, enc_lens: Tensor) -> list[Labels]:
     """Take a batch's likeliest tokens, merge repeats and drop blank.
 
     Args:
-        ctc: Maps x, x_lens to (N, T, V), lengths.
-        feats: (N, T_in, F).
-        lens: (N,), int64.
+        log_probs: (N, T, V).
+        enc_lens: (N,), int64.
     """
-    log_probs, enc_lens = ctc(feats, lens)
     rows = zip(log_probs.argmax(dim=-1).tolist(), enc_lens.tolist(), strict=True)
     return [
         [

@@ -68,7 +68,8 @@ class ConvolutionModule(nn.Module):
 
     def _ahead(self, chunks: Tensor) -> Tensor:
         """Apply the taps beyond a frame to N chunks (B, D, S, N), each for itself."""
-        reach = min(self.past, chunks.shape[2] - 1)
+        # int: in a trace for ONNX sizes are tensors, and kernels need numbers.
+        reach = min(self.past, int(chunks.shape[2]) - 1)
         if reach == 0:
             return torch.zeros_like(chunks)
         taps = self.depthwise.weight[:, :, self.past + 1 :][:, :, :reach]

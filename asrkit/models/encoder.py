@@ -6,6 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from asrkit.models.chunks import Chunking
 from asrkit.models.stream_state import StreamState
 from asrkit.utils.lengths import IntOrTensor
 
@@ -40,6 +41,21 @@ class Encoder(Protocol):
 
 class StreamingEncoder(Encoder, Protocol):
     """An encoder that works chunk by chunk, too."""
+
+    def encode_chunks(
+        self, feats: Tensor, feat_lens: Tensor, chunking: Chunking | None
+    ) -> tuple[Tensor, Tensor]:
+        """Encode whole utterances as if in chunks; None: not in chunks.
+
+        Args:
+            feats: Normalised features, (B, T_in, F).
+            feat_lens: (B,), int64.
+            chunking: What a frame sees.
+
+        Returns:
+            enc_out (B, T, D) and enc_lens (B,), int64.
+        """
+        ...
 
     def start(self, batch_size: int, *, size: int, left: int) -> StreamState:
         """Return the state of streams that begin.

@@ -20,6 +20,7 @@ from asrkit.utils.errors import InputError
 from asrkit.utils.ranges import check_range
 
 MODEL_FILE = "bpe.model"
+VOCAB_FILE = "bpe.vocab"
 _WORD_START = "▁"
 # Sentencepiece drops longer sentences without a word; this is the most it accepts.
 _LONGEST_SENTENCE = 1 << 30
@@ -86,6 +87,12 @@ class BpeTokenizer(Tokenizer):
     def files(self) -> dict[str, bytes]:
         """Return the sentencepiece model and tokens.txt."""
         return {MODEL_FILE: self._model, TOKENS_FILE: format_tokens(self.tokens)}
+
+    def hotword_files(self) -> dict[str, bytes]:
+        """Return sentencepiece's table of pieces and scores."""
+        scores = map(self._processor.get_score, range(self.vocab_size))
+        rows = zip(self.tokens, scores, strict=True)
+        return {VOCAB_FILE: "".join(f"{p}\t{score:g}\n" for p, score in rows).encode()}
 
 
 @dataclass(kw_only=True)

@@ -81,6 +81,13 @@ class Tokenizer(ABC):
     def files(self) -> dict[str, bytes]:
         """Return all it takes to load the tokenizer again: file name to content."""
 
+    def hotword_files(self) -> dict[str, bytes]:
+        """Return what sherpa-onnx cuts hotwords into pieces with: file name to content.
+
+        tokens.txt is needed as well.
+        """
+        return {}
+
     def save(self, folder: Path) -> None:
         """Write `files()` into a folder."""
         for name, content in self.files().items():

@@ -14,7 +14,7 @@
 #   --stage, --stop-stage
 #                 0 download, 1 manifests, 2 features (stored if data.stored_features=true),
 #                 3 tokenizer, 4 train, 5 average and language model (--lm), 6 decode,
-#                 7 report
+#                 7 report; asked for by number only: 8 export to ONNX
 #   --gpus N      train on N GPUs with torchrun
 #   --lm NAME     train a language model, too, and decode with it: ngram, or a file of
 #                 conf/lm, such as lstm or transformer

@@ -96,5 +96,11 @@ def test_a_recipe_of_a_few_lines(run, tmp_path):
     assert again.returncode == 0, again.stderr
     assert "stage 1: already done" in again.stdout
     assert "stage 6: already done" in again.stdout
+    assert "stage 8" not in done.stdout + again.stdout  # only who asks for it, gets it
+    exported = run("--stage", "8", *settings)
+    assert exported.returncode == 0, exported.stderr
+    assert (tmp_path / "exp/tones/export/encoder.onnx").is_file()
+    again = run("--stop-stage", "8", *settings)
+    assert "stage 8: already done" in again.stdout
     other = run("--corpus", str(tmp_path / "gone"))
     assert other.returncode != 0

@@ -27,15 +27,28 @@ def make_noise(seconds, rate):
 
 
 @pytest.fixture(scope="session")
-@torch.no_grad()
 def exp_dir(tmp_path_factory):
     """Write a checkpoint of random weights, with about as many labels as blanks."""
-    folder = tmp_path_factory.mktemp("exp")
-    config = make(*TINY, "features.sampling_rate=16000")
-    tokenizer = CharTokenizerConfig().train(["AB BA C"])
+    return make_run(tmp_path_factory.mktemp("exp"))
+
+
+@torch.no_grad()
+def make_run(folder, *settings, tokenizer=None, change=None):
+    """Write such a checkpoint.
+
+    Args:
+        folder: Of the run; returned.
+        settings: Of its configuration.
+        tokenizer: Another one.
+        change: Applied to the model.
+    """
+    config = make(*TINY, "features.sampling_rate=16000", *settings)
+    tokenizer = tokenizer or CharTokenizerConfig().train(["AB BA C"])
     torch.manual_seed(0)
     model = config.model.build(config.features.num_bins, tokenizer.vocab_size).eval()
     model.set_feature_statistics(torch.zeros(80), torch.full((80,), 0.3))
+    if change:
+        change(model)
     audio = torch.from_numpy(make_noise(20.0, 16000)).float()[None]
     feats, lens = config.features.build()(audio, torch.tensor([audio.shape[1]]))
     enc_out, _ = model.encode(feats, lens)

@@ -4,15 +4,13 @@ import pytest
 import torch
 
 from asrkit.export.networks import (
-    CTC,
-    TRANSDUCER,
     CtcNetwork,
     DecoderNetwork,
     EncoderNetwork,
     JoinerNetwork,
-    example,
 )
-from asrkit.export.onnx_file import OnnxNetwork, quantize, write_onnx
+from asrkit.export.onnx_file import OnnxNetwork, products, quantize, write_onnx
+from asrkit.utils.errors import InputError
 from tests.unit.test_config import make
 
 onnx = pytest.importorskip("onnx")
@@ -29,6 +27,10 @@ KINDS = {
     "hat": ["predictor.dim=8", "joiner.hat=true"],
 }
 VOCAB = 7
+NETWORKS = {
+    "encoder": EncoderNetwork, "decoder": DecoderNetwork, "joiner": JoinerNetwork,
+    "ctc": CtcNetwork,
+}  # fmt: skip
 
 
 def make_model(kind, *changes):
@@ -47,9 +49,10 @@ def open_file(tmp_path_factory):
 
     def open_file(kind, name):
         if (kind, name) not in opened:
-            model, network = make_model(kind), (TRANSDUCER | CTC)[name]
+            model = make_model(kind)
+            network = NETWORKS[name](model)
             path = folder / f"{name}-{kind}.onnx"
-            write_onnx(path, network(model), example(model, network), {})
+            write_onnx(path, network, network.example(), {})
             opened[kind, name] = model, OnnxNetwork(path)
         return opened[kind, name]
 
@@ -133,7 +136,8 @@ def test_names_and_metadata(tmp_path):
     }
     for network, names in wanted.items():
         path = tmp_path / "x.onnx"
-        write_onnx(path, network(model), example(model, network), {"context_size": 2})
+        one = network(model)
+        write_onnx(path, one, one.example(), {"context_size": 2})
         file = onnx.load(str(path))
         sides = file.graph.input, file.graph.output
         assert tuple([one.name for one in side] for side in sides) == names
@@ -153,8 +157,9 @@ def test_names_and_metadata(tmp_path):
 def test_8_bits_are_smaller_and_near_and_say_what_the_file_said(tmp_path):
     model = make_model("default", "encoder.ff_dim=4000")
     path, small = tmp_path / "ctc.onnx", tmp_path / "ctc.int8.onnx"
-    inputs = example(model, CtcNetwork)
-    write_onnx(path, CtcNetwork(model), inputs, {"vocab_size": VOCAB})
+    network = CtcNetwork(model)
+    inputs = network.example()
+    write_onnx(path, network, inputs, {"vocab_size": VOCAB})
     quantize(path, small)
     assert small.stat().st_size < 0.4 * path.stat().st_size
     file = onnx.load(str(small))
@@ -162,3 +167,47 @@ def test_8_bits_are_smaller_and_near_and_say_what_the_file_said(tmp_path):
     assert {one.key: one.value for one in file.metadata_props}["vocab_size"] == "7"
     before, after = OnnxNetwork(path)(*inputs)[0], OnnxNetwork(small)(*inputs)[0]
     assert 0 < (before - after).norm() < 0.2 * before.norm()
+
+
+@torch.inference_mode()
+def test_blocks_can_stay_in_float(tmp_path):
+    model = make_model("default", "encoder.num_layers=3")
+    network = EncoderNetwork(model)
+    path, small = tmp_path / "encoder.onnx", tmp_path / "encoder.int8.onnx"
+    write_onnx(path, network, network.example(), {})
+    found = products(path)
+    # Two for each feed-forward, two of the attention's weights and two of the
+    # convolution's; besides these queries meet keys, and weights values.
+    assert {block: len(nodes) for block, nodes in found.items()} == {
+        "encoder": 1, "blocks.0": 10, "blocks.1": 10, "blocks.2": 11,
+    }  # fmt: skip
+
+    def number_of_8_bits(*keep):
+        quantize(path, small, keep=keep)
+        kinds = [node.op_type for node in onnx.load(str(small)).graph.node]
+        return kinds.count("MatMulInteger")
+
+    assert number_of_8_bits() == 1 + 8 + 8 + 9
+    assert number_of_8_bits("blocks.1") == 1 + 8 + 9
+    assert number_of_8_bits(*found) == 0
+    inputs = network.example()
+    before, after = OnnxNetwork(path)(*inputs)[0], OnnxNetwork(small)(*inputs)[0]
+    torch.testing.assert_close(before, after, atol=1e-6, rtol=1e-5)
+
+
+def test_a_file_of_another_opset_is_named(tmp_path):
+    network = JoinerNetwork(make_model("default"))
+    path = tmp_path / "joiner.onnx"
+    write_onnx(path, network, network.example(), {})
+    file = onnx.load(str(path))
+    file.opset_import[0].version = 999
+    onnx.save(file, str(path))
+    with pytest.raises(
+        InputError, match=r"onnxruntime \d.* cannot open .*joiner\.onnx"
+    ):
+        OnnxNetwork(path)
+    path.write_bytes(b"no file of ONNX")
+    with pytest.raises(
+        InputError, match=r"cannot open .*joiner\.onnx.*export it again"
+    ):
+        OnnxNetwork(path)

@@ -57,6 +57,17 @@ def test_pieces_and_ids_equal_those_of_icefalls_sentencepiece_call(icefall_model
         assert tokenizer.decode(ids) == reference.decode(ids) == text
 
 
+def test_hotwords_have_the_table_that_sentencepiece_writes(tmp_path):
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXTS), model_prefix=str(tmp_path / "bpe"),
+        model_type="bpe", vocab_size=40, control_symbols=["<blk>", "<sos/eos>"],
+        unk_id=2, bos_id=-1, eos_id=-1, minloglevel=2,
+    )  # fmt: skip
+    tokenizer = BpeTokenizer((tmp_path / "bpe.model").read_bytes())
+    written = (tmp_path / "bpe.vocab").read_bytes()
+    assert tokenizer.hotword_files() == {"bpe.vocab": written}
+
+
 def test_training_is_deterministic_and_ignores_odd_spaces():
     first = train()
     again = train(texts=[f"  {text}\n".replace(" ", "  ") for text in TEXTS] + [""])
