@@ -69,10 +69,17 @@ class SearchConfig(ABC):
     """Taken from the logit of blank: more of it, fewer deletions."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
     """Language models and phrases that take part in the search."""
+    chunk: float | None = None
+    """Seconds of audio that are encoded at once, one of those that encoder.chunks.sizes
+    had in training; null: the whole utterance. Validation hears whole utterances."""
+    left: int | None = None
+    """Chunks before its own that a frame sees; null: the most that encoder.chunks.left
+    had in training."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        check_range(self, "decode", "max_duration", above=0)
+        check_range(self, "decode", "max_duration", "chunk", above=0)
+        check_range(self, "decode", "left", least=0)
 
     @property
     def method(self) -> str:
@@ -81,7 +88,9 @@ class SearchConfig(ABC):
 
     def details(self) -> list[str]:
         """Return what tells results of this search from others of its name."""
-        return self.fusion.names()
+        chunk = [] if self.chunk is None else [f"chunk_{self.chunk:g}"]
+        left = [] if self.left is None else [f"left_{self.left}"]
+        return [*self.fusion.names(), *chunk, *left]
 
     @property
     def keeps_nbest(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from asrkit.models.chunks import Chunking
 from asrkit.models.stream_state import StreamState
 from asrkit.utils.lengths import IntOrTensor
 
@@ -40,6 +41,15 @@ class Encoder(Protocol):
 
 class StreamingEncoder(Encoder, Protocol):
     """An encoder that works chunk by chunk, too."""
+
+    def encode_chunks(
+        self, feats: Tensor, feat_lens: Tensor, chunking: Chunking | None
+    ) -> tuple[Tensor, Tensor]:
+        """Map whole utterances as a call does, but frames see no more than in chunks.
+
+        None: they see all.
+        """
+        ...
 
     def start(self, batch_size: int, *, size: int, left: int) -> StreamState:
         """Return the state of streams that begin.

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from asrkit.cli.output import Output
 from asrkit.data.audio.files import read_audio
 from asrkit.decoding.end_points import EndPoints
 from asrkit.decoding.transcripts.transcript import Transcript
-from asrkit.pipeline.decode.live import Live, Utterance, choose_chunks
+from asrkit.pipeline.config import Config
+from asrkit.pipeline.decode.live import Live, Utterance
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.utils.errors import InputError
 
@@ -45,10 +47,23 @@ def check_options(args: argparse.Namespace) -> None:
         raise InputError("standard input (-) can be read once only")
 
 
+def overrides(args: argparse.Namespace) -> list[str]:
+    """Return what the options say as changes to the run's configuration."""
+    short = {"decode.chunk": args.chunk, "decode.left": args.left}
+    return [f"{key}={value}" for key, value in short.items() if value is not None]
+
+
+def chunked(config: Config) -> Config:
+    """Return a configuration that decodes in chunks."""
+    if config.decode.chunk is None:
+        config.decode = replace(config.decode, chunk=CHUNK)
+    return config
+
+
 def stream(args: argparse.Namespace, recognizer: Recognizer, output: Output) -> int:
     """Transcribe all files; return how many could not be read."""
-    seconds = CHUNK if args.chunk is None else args.chunk
-    size, left = choose_chunks(recognizer, seconds, args.left)
+    assert recognizer.chunks is not None
+    size, left = recognizer.chunks
     screen, times, failed = Screen(lines=output.streams), Times(), 0
     for path in args.files:
         live = Live(recognizer, size=size, left=left, end_points=EndPoints())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from asrkit.cli.decoding.stream import CHUNK, check_options, stream
+from asrkit.cli.decoding.stream import CHUNK, check_options, chunked, overrides, stream
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.cli.overrides import apply_overrides
@@ -18,6 +18,7 @@ from asrkit.decoding.search import Hypothesis, NBest
 from asrkit.decoding.transcripts.formats import FORMATS
 from asrkit.decoding.transcripts.transcript import Alternative, Piece, Transcript
 from asrkit.decoding.transcripts.words import Word, find_words
+from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.aligner import Aligner, audio_batch
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     recognizer = load_recognizer(
         args.checkpoint or find_checkpoint(args.exp_dir),
         choose_device(args.device),
-        change=lambda config: apply_overrides(config, args.decode),
+        change=lambda config: _change(config, args),
     )
     if args.stream:
         return 2 if stream(args, recognizer, output) else 0
@@ -61,6 +62,12 @@ def main(argv: list[str] | None = None) -> int:
     rtfx = seconds / (time.monotonic() - start)
     logger.info("%.1f s of audio, RTFx %.1f, %d failed", seconds, rtfx, failed)
     return 2 if failed else 0
+
+
+def _change(config: Config, args: argparse.Namespace) -> Config:
+    """Apply what the command line says of the search."""
+    config = apply_overrides(config, [*args.decode, *overrides(args)])
+    return chunked(config) if args.stream else config
 
 
 def check_names(paths: list[Path]) -> None:

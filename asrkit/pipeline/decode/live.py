@@ -1,6 +1,5 @@
 """A recognizer that listens: audio comes in packets, utterances go out."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +10,6 @@ from asrkit.decoding.end_points import EndPoints
 from asrkit.decoding.greedy import GreedySearch
 from asrkit.decoding.search import Hypothesis
 from asrkit.decoding.transcripts.words import Word, find_words
-from asrkit.models.chunks import EncoderChunksConfig
 from asrkit.models.streaming import Streams
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.utils.errors import InputError
@@ -123,65 +121,3 @@ class Live:
             offset=start,
         )
         return Utterance(start, end, best.text(recognizer.tokenizer), words)
-
-
-def choose_chunks(
-    recognizer: Recognizer, seconds: float, left: int | None
-) -> tuple[int, int]:
-    """Return the frames of a chunk and the chunks before it that attention sees.
-
-    Args:
-        recognizer: Has to have met them in training.
-        seconds: Audio of a chunk.
-        left: Chunks before it; None: the most that were met.
-
-    Raises:
-        InputError: It has not met them.
-    """
-    chunks = getattr(recognizer.config.model.encoder, "chunks", EncoderChunksConfig())
-    sizes = _numbers(chunks.sizes)
-    if not sizes:
-        raise InputError(
-            "encoder.chunks.sizes has no number: this model was trained on whole "
-            "utterances and streams badly; transcribe without --stream, or train one "
-            "with chunks (docs/streaming.md)"
-        )
-    frame = recognizer.frame_seconds
-    there = ", ".join(f"{size * frame:g}" for size in sizes)
-    size = round(seconds / frame)
-    if abs(seconds / frame - size) > 1e-6:
-        raise InputError(
-            f"--chunk {seconds:g} is no multiple of a frame, {frame:g} s; "
-            f"this model was trained with {there}"
-        )
-    if size not in sizes:
-        raise InputError(
-            f"--chunk {seconds:g} was not met in training; there were {there} seconds "
-            "(encoder.chunks.sizes)"
-        )
-    return size, _choose_left(chunks.left, left)
-
-
-def _choose_left(met: list[int | None], left: int | None) -> int:
-    """Return the chunks before its own that a frame's attention sees.
-
-    Who has met all that came before has met any number.
-    """
-    numbers = _numbers(met)
-    if left is None and not numbers:
-        raise InputError(
-            "encoder.chunks.left has no number, and streams cannot keep all that came "
-            "before: give --left, e.g. 8"
-        )
-    if left is None:
-        return numbers[-1]
-    if left < 0 or (left not in numbers and None not in met):
-        raise InputError(
-            f"--left {left} was not met in training; there were "
-            f"{', '.join(map(str, numbers))} (encoder.chunks.left)"
-        )
-    return left
-
-
-def _numbers(values: Collection[int | None]) -> list[int]:
-    return sorted({value for value in values if value is not None})
