@@ -1,8 +1,9 @@
 """What every search owes, and gives."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -49,6 +50,43 @@ class Search(Protocol):
         self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
     ) -> list[NBest]:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
+        ...
+
+
+class SearchState(Protocol):
+    """Where a search of B streams stands."""
+
+    def advance(self, enc_out: Tensor, enc_lens: Tensor) -> None:
+        """Consume the next frames of each stream.
+
+        Args:
+            enc_out: (B, T, D).
+            enc_lens: (B,), int64; 0 for a stream that stands still.
+        """
+        ...
+
+    def found(self) -> list[NBest]:
+        """Return what each stream said so far, as if it ended here.
+
+        Frames count from where the stream began.
+        """
+        ...
+
+    def settled(self) -> list[int]:
+        """Count the labels of each stream's best hypothesis that will stay."""
+        ...
+
+    def reset(self, rows: Collection[int]) -> None:
+        """Begin new streams in these rows."""
+        ...
+
+
+@runtime_checkable
+class StreamingSearch(Search, Protocol):
+    """A search that goes on from chunk to chunk, too."""
+
+    def start(self, model: AsrModel, batch_size: int) -> SearchState:
+        """Return the state of streams that begin, B = batch_size."""
         ...
 
 

@@ -103,7 +103,7 @@ def _listen(
         before, over = live.frames, times.push(live, packet)
         screen.finish(path, over)
         if live.frames > before:
-            screen.go_on(live.present().text)
+            screen.go_on(live.settled())
         found += over
     over = times.push(live, torch.zeros(0), ended=True)
     screen.finish(path, over)

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from asrkit.data.features.packets import FbankPackets
 from asrkit.decoding.end_points import EndPoints
-from asrkit.decoding.greedy import GreedySearch
-from asrkit.decoding.search import Hypothesis
+from asrkit.decoding.search import Hypothesis, StreamingSearch
 from asrkit.decoding.transcripts.words import Word, find_words
 from asrkit.models.streaming import Streams
 from asrkit.pipeline.decode.recognizer import Recognizer
@@ -34,7 +33,7 @@ class Live:
     belongs to an utterance.
 
     Args:
-        recognizer: Searches greedily; its encoder streams.
+        recognizer: Its search goes on from chunk to chunk, and its encoder streams.
         size: Encoder frames of a chunk.
         left: Chunks before its own that a frame's attention sees.
         end_points: When an utterance is over.
@@ -46,10 +45,12 @@ class Live:
     def __init__(
         self, recognizer: Recognizer, *, size: int, left: int, end_points: EndPoints
     ) -> None:
-        if not isinstance(recognizer.search, GreedySearch):
+        if not isinstance(recognizer.search, StreamingSearch):
             raise InputError(
-                f"decode={recognizer.config.decode.name} searches whole utterances "
-                "only; streams need decode=greedy"
+                f"decode={recognizer.config.decode.name}, as it is set up here, needs "
+                "whole utterances; streams need decode=greedy or "
+                "decode=modified_beam_search, without decode.rescore_lm and, where the "
+                "tokens are phones, with decode.fusion.lexicon=false"
             )
         self.recognizer = recognizer
         self.size = size
@@ -85,15 +86,23 @@ class Live:
         return [one for one in over if one.text]
 
     def present(self) -> Utterance:
-        """Return the utterance that goes on, as far as it was heard."""
-        return self._utterance(self.search.found()[0])
+        """Return the utterance that goes on, as far as it was heard.
+
+        Of a beam it is the best hypothesis: what follows may take back its end.
+        """
+        return self._utterance(self.search.found()[0][0])
+
+    def settled(self) -> str:
+        """Return the text of the present utterance as far as nothing takes it back."""
+        (nbest,), (count,) = self.search.found(), self.search.settled()
+        return self.recognizer.tokenizer.decode(nbest[0].tokens[:count])
 
     def _search(self, enc_out: Tensor) -> list[Utterance]:
         """Search the frames (T, D) of a chunk; return the utterance if it is over."""
         self.frames += len(enc_out)
         lens = torch.tensor([len(enc_out)], device=enc_out.device)
         self.search.advance(enc_out[None], lens)
-        labels = self.search.found()[0].frames
+        labels = self.search.found()[0][0].frames
         seconds = self.recognizer.frame_seconds
         length = self.frames - self.begun
         return [self._end()] if self.end_points.reached(labels, length, seconds) else []

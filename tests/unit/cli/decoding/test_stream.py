@@ -13,6 +13,7 @@ import soundfile
 import torch
 
 from asrkit.cli.decoding.transcribe import main
+from asrkit.cli.overrides import apply_overrides
 from asrkit.data.audio.files import read_audio
 from asrkit.decoding.end_points import EndPoints
 from asrkit.pipeline.decode.live import Live
@@ -75,9 +76,16 @@ def test_utterances_are_written_with_their_times(run, make_wave):
     assert float(lines[0][1]) <= times[0] < times[-1] <= float(lines[-1][2]) <= 5.0
 
 
-@pytest.fixture(scope="module")
-def recognizer(chunk_dir):
-    return load_recognizer(find_checkpoint(chunk_dir), torch.device("cpu"))
+CHANGES = {"greedy": [], "beam": ["decode=modified_beam_search"]}
+
+
+@pytest.fixture(scope="module", params=CHANGES.values(), ids=CHANGES)
+def recognizer(chunk_dir, request):
+    return load_recognizer(
+        find_checkpoint(chunk_dir),
+        torch.device("cpu"),
+        change=lambda config: apply_overrides(config, request.param),
+    )
 
 
 RULES = EndPoints(without_speech=0.6, after_speech=0.12, longest=1.5)
@@ -88,12 +96,14 @@ def listen(recognizer, audio, sizes, rules):
     live = Live(recognizer, size=8, left=2, end_points=rules)
     found, at = [], 0
     for size in sizes:
-        before = live.present()
+        begun, before = live.begun, live.settled()
         over = live.push(audio[at : at + size])
         at += size
-        if not over and live.present().start == before.start:
-            text = live.present().text
-            assert text.startswith(before.text)  # it only grows
+        if live.begun == begun:
+            assert live.settled().startswith(before)  # it only grows
+            assert live.present().text.startswith(live.settled())
+        elif over:
+            assert over[0].text.startswith(before)
         found += over
     return found + live.push(audio[at:], ended=True)
 
@@ -212,7 +222,7 @@ def test_a_file_that_cannot_be_read_is_named(run, make_wave, tmp_path):
         (["--left", 3], r"decode\.left=3 was not met.*2, 4"),
         (["--left", -1], r"decode\.left must be at least 0"),
         (["--align"], "--align needs whole recordings"),
-        (["--decode", "decode=beam_search"], "decode=beam_search searches whole"),
+        (["--decode", "decode=beam_search"], "decode=beam_search, as .* needs whole"),
     ],
 )
 def test_options_that_do_not_fit(run, make_wave, options, message):
@@ -249,14 +259,15 @@ def test_a_model_that_has_seen_all_that_came_before_takes_any_left(
     assert run(wave, "--left", 5, exp=exp)[0] == 0
 
 
-def test_a_terminal_shows_what_is_said_so_far(run, make_wave, monkeypatch):
+@pytest.mark.parametrize("search", CHANGES.values(), ids=CHANGES)
+def test_a_terminal_shows_what_is_said_so_far(run, make_wave, monkeypatch, search):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    out = run(make_wave("a.wav", 3.0))[1]
+    out = run(make_wave("a.wav", 3.0), "--decode", *search)[1]
     *partial, last = terminal.getvalue().split("\r\x1b[K")[1:]
     (text,) = (line.split("\t")[3] for line in out.splitlines())
     assert len(partial) == 4  # chunks of 0.64 s in 3 s
