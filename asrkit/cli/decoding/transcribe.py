@@ -8,7 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from asrkit.cli.decoding.stream import CHUNK, check_options, chunked, overrides, stream
+from asrkit.cli.decoding import stream_options
+from asrkit.cli.decoding.stream import stream
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.cli.overrides import apply_overrides
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     start_logging(None, "transcribe")
     output = Output(args.format, args.out, several=len(args.files) > 1)
-    check_options(args)
+    stream_options.check_options(args)
     if args.format != "text":
         check_names(args.files)
     recognizer = load_recognizer(
@@ -66,8 +67,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _change(config: Config, args: argparse.Namespace) -> Config:
     """Apply what the command line says of the search."""
-    config = apply_overrides(config, [*args.decode, *overrides(args)])
-    return chunked(config) if args.stream else config
+    config = apply_overrides(config, [*args.decode, *stream_options.overrides(args)])
+    return stream_options.chunked(config) if args.stream else config
 
 
 def check_names(paths: list[Path]) -> None:
@@ -175,7 +176,7 @@ def parser() -> argparse.ArgumentParser:
     add = parse.add_argument
     add(
         "files",
-        nargs="+",
+        nargs="*",
         type=Path,
         help="audio files; with --stream also -, standard input: WAV or raw 16-bit "
         "samples at the model's rate",
@@ -194,27 +195,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="of the files, from 0 (default: the mean of all channels)",
     )
-    add(
-        "--stream",
-        action="store_true",
-        help="as if live, for models trained with encoder.chunks: what is said so far "
-        "on a terminal, and a line FILE<tab>START<tab>END<tab>TEXT for each utterance",
-    )
-    add(
-        "--chunk",
-        type=float,
-        metavar="SECONDS",
-        help=f"of --stream: audio that is encoded at once (default: {CHUNK})",
-    )
-    add(
-        "--left",
-        type=int,
-        metavar="N",
-        help="of --stream: chunks before it that are seen (default: the most that the "
-        "model was trained with)",
-    )
     add("--checkpoint", type=Path, help="another one than the run's average or best")
     add("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     add("--max-seconds", type=float, default=25.0, help="longest piece (default: 25)")
     add("--decode", nargs="*", default=[], metavar="key=value", help="search settings")
+    stream_options.add_options(parse)
     return parse

@@ -2,17 +2,20 @@
 
 import io
 import json
+import math
 import re
 import shutil
 import struct
 import types
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import soundfile
 import torch
 
-from asrkit.cli.decoding.transcribe import main
+from asrkit.cli.decoding.stream_options import read_end_points
+from asrkit.cli.decoding.transcribe import main, parser
 from asrkit.cli.overrides import apply_overrides
 from asrkit.data.audio.files import read_audio
 from asrkit.decoding.end_points import EndPoints
@@ -88,6 +91,7 @@ def recognizer(chunk_dir, request):
     )
 
 
+NEVER = EndPoints(without_speech=math.inf, after_speech=math.inf, longest=math.inf)
 RULES = EndPoints(without_speech=0.6, after_speech=0.12, longest=1.5)
 
 
@@ -176,7 +180,8 @@ def test_nothing_in_standard_input(run, feed):
     [
         (bytes(3201), "ends inside a sample"),
         (riff(bytes(3200), rate=8000), "1 channels, 8000 Hz, 16 bits.*16000 Hz"),
-        (riff(bytes(3200), channels=2), "2 channels"),
+        (riff(bytes(3200), rate=44100), "44100 Hz.*16000 Hz.*ffmpeg"),
+        (riff(bytes(3200), channels=2), "2 channels.*has to be.*one channel"),
         (riff(bytes(3200), bits=8), "8 bits"),
         (riff(b"")[:-8], "without samples"),
         (b"RIFF", "without samples"),
@@ -201,6 +206,11 @@ def test_what_was_said_before_a_stream_broke_off_is_written(run, make_wave, feed
     # The last chunk is not full, and is not heard.
     assert said
     assert said[:-1] == whole[: len(said) - 1]
+    feed(samples_of(wave) + b"\0")
+    status, out = run("-", "--format", "json")
+    assert status == 2
+    (found,) = json.loads(out)
+    assert found["text"].split() == said
 
 
 def test_a_file_that_cannot_be_read_is_named(run, make_wave, tmp_path):
@@ -237,10 +247,66 @@ def test_standard_input_once_and_without_channels(run):
         run("-", "--channel", 0)
 
 
-@pytest.mark.parametrize("option", [["-"], ["--chunk", "0.64"], ["--left", "2"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["-"],
+        ["--chunk", "0.64"],
+        ["--left", "0"],
+        ["--microphone"],
+        ["--trailing-silence", "1"],
+        ["--silence-without-word", "1"],
+        ["--longest-utterance", "9"],
+    ],
+)
 def test_options_of_streams_need_stream(option):
-    with pytest.raises(InputError, match="give --stream"):
+    with pytest.raises(InputError, match=f"{option[0]}.*give --stream"):
         main(["a.wav", *option, "--exp-dir", "exp/x"])
+
+
+def test_nothing_to_transcribe(run):
+    with pytest.raises(InputError, match="nothing to transcribe: give files"):
+        main(["--exp-dir", "exp/x"])
+    with pytest.raises(InputError, match="nothing to transcribe: give files"):
+        run()
+
+
+OPTIONS = {
+    "after_speech": "--trailing-silence",
+    "without_speech": "--silence-without-word",
+    "longest": "--longest-utterance",
+}
+
+
+@pytest.mark.parametrize("field", OPTIONS)
+def test_each_end_point_has_its_option(field):
+    args = parser().parse_args(["a.wav", "--exp-dir", "exp/x", OPTIONS[field], "3.5"])
+    assert read_end_points(args) == EndPoints(**{field: 3.5})
+
+
+@pytest.mark.parametrize("field", ["after_speech", "longest"])
+def test_utterances_end_where_an_option_says(run, make_wave, recognizer, field):
+    wave = make_wave("a.wav", 6.0)
+    rules = replace(NEVER, **{field: getattr(RULES, field)})
+    expected = listen(recognizer, read_audio(wave, 16000), [], rules)
+    flags = [
+        word for name, option in OPTIONS.items() for word in (option, vars(rules)[name])
+    ]
+    search = recognizer.config.decode
+    changes = [f"decode={search.name}"] if search.has_beam else []
+    given = ["--chunk", 0.32, "--left", 2, *flags, "--decode", *changes]
+    lines = run(wave, *given)[1].splitlines()
+    assert [line.split("\t")[1:] for line in lines] == [
+        [f"{one.start:.2f}", f"{one.end:.2f}", one.text] for one in expected
+    ]
+    assert len(lines) > 1
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan"])
+@pytest.mark.parametrize("option", OPTIONS.values())
+def test_end_points_that_cannot_be(run, option, value):
+    with pytest.raises(InputError, match=f"{option} must be above 0 seconds, got"):
+        run("a.wav", option, value)
 
 
 def test_models_of_whole_utterances(run, make_wave, exp_dir, make_exp):
