@@ -9,6 +9,7 @@ import struct
 import types
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -19,6 +20,7 @@ from asrkit.cli.decoding.transcribe import main, parser
 from asrkit.cli.overrides import apply_overrides
 from asrkit.data.audio.files import read_audio
 from asrkit.decoding.end_points import EndPoints
+from asrkit.pipeline.decode.aligner import audio_batch
 from asrkit.pipeline.decode.live import Live
 from asrkit.pipeline.decode.recognizer import load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
@@ -343,3 +345,33 @@ def test_a_terminal_shows_what_is_said_so_far(run, make_wave, monkeypatch, searc
     for part, following in pairwise(partial):
         assert len(part) < columns
         assert len(following) == columns - 1 or following.startswith(part)
+
+
+def resident():
+    """Return the memory that this process holds, MiB."""
+    (line,) = (
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmRSS:")
+    )
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux")
+def test_six_minutes_are_what_a_set_in_chunks_says_and_take_no_memory(
+    recognizer, make_wave
+):
+    recognizer = replace(recognizer, chunks=(16, 4))
+    audio = read_audio(make_wave("a.wav", 360.0), 16000)
+    live, held = Live(recognizer, size=16, left=4, end_points=NEVER), []
+    found = []
+    for minute in audio.split(60 * 16000):
+        for packet in minute.split(640):
+            found += live.push(packet)
+        held.append(resident())
+    found += live.push(audio[:0], ended=True)
+    assert held[-1] - held[0] < 6  # its samples take 19 MiB, its features 10
+    texts = recognizer.texts(recognizer.find(audio_batch([audio], 16000)))
+    assert [one.text for one in found] == texts
+    assert len(texts[0]) > 2000
