@@ -27,6 +27,7 @@ from asrkit.utils.errors import InputError
 logger = logging.getLogger(__name__)
 
 _WIPE = "\r\x1b[K"
+_FAINT, _NORMAL = "\x1b[2m", "\x1b[22m"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def stream(args: argparse.Namespace, recognizer: Recognizer, output: Output) -> 
             over = [said] if said.text else []
             screen.finish(source, over)
             found += over
-            screen.go_on("")
+            screen.wipe()
             logger.error("error: %s", error)
             failed += 1
             if not live.samples:
@@ -100,7 +101,7 @@ def _listen(
         before = live.frames
         yield times.push(live, packet)
         if live.frames > before:
-            screen.go_on(live.settled())
+            screen.go_on(live.present().text, live.settled())
     yield times.push(live, torch.zeros(0), ended=True)
 
 
@@ -126,17 +127,28 @@ class Screen:
         self.lines = lines
         self.terminal = sys.stderr.isatty()
 
-    def go_on(self, text: str) -> None:
-        """Show the end of the present utterance in the terminal's last line."""
-        if self.terminal:
-            width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write(f"{_WIPE}{text[-width:]}")
-            sys.stderr.flush()
+    def go_on(self, text: str, settled: str) -> None:
+        """Show the end of the present utterance in the terminal's last line.
+
+        What follows what is settled is faint, as it may be taken back.
+        """
+        if not self.terminal:
+            return
+        unsure = len(text) - text.startswith(settled) * len(settled)
+        shown = text[1 - shutil.get_terminal_size().columns :]
+        sure = max(0, len(shown) - unsure)
+        rest = f"{_FAINT}{shown[sure:]}{_NORMAL}" if shown[sure:] else ""
+        sys.stderr.write(f"{_WIPE}{shown[:sure]}{rest}")
+        sys.stderr.flush()
+
+    def wipe(self) -> None:
+        """Empty the terminal's last line."""
+        self.go_on("", "")
 
     def finish(self, source: Source, over: list[Utterance]) -> None:
         """Write utterances that are over, a line each."""
         if over:
-            self.go_on("")
+            self.wipe()
         for one in over if self.lines else ():
             print(
                 f"{source.name}\t{one.start:.2f}\t{one.end:.2f}\t{one.text}", flush=True

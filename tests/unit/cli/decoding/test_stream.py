@@ -341,10 +341,17 @@ def test_a_terminal_shows_what_is_said_so_far(run, make_wave, monkeypatch, searc
     assert len(partial) == 4  # chunks of 0.64 s in 3 s
     assert text
     assert "real-time factor" in last
-    columns = shutil.get_terminal_size().columns
-    for part, following in pairwise(partial):
-        assert len(part) < columns
-        assert len(following) == columns - 1 or following.startswith(part)
+    columns, before, faint = shutil.get_terminal_size().columns, "", 0
+    for part in partial:
+        sure, _, rest = part.partition("\x1b[2m")
+        rest, normal, _ = rest.partition("\x1b[22m")
+        assert bool(rest) == bool(normal)
+        faint += len(rest)
+        assert len(sure + rest) < columns
+        # What is not faint stays, but for what the line has no room for.
+        assert len(sure + rest) == columns - 1 or sure.startswith(before)
+        before = sure
+    assert bool(faint) == bool(search)
 
 
 def resident():
