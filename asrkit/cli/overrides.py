@@ -50,3 +50,5 @@ def _set(component: object, key: str, value: str) -> object:
         if key.split(".")[0] not in fields:
             raise InputError(unknown_key(key, fields)) from error
         raise InputError(f"{key}={value}: {error}") from error
+    except ValueError as error:  # the component's own check
+        raise InputError(str(error)) from error

@@ -115,7 +115,8 @@ class _BeamState:
         self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor, search: BeamSearch
     ) -> None:
         self.search = search
-        self.joint = Joint(model, enc_out, search.blank_penalty, search.fusion)
+        self.joint = Joint(model, len(enc_out), search.blank_penalty, search.fusion)
+        self.joint.hear(enc_out)
         self.trace = Trace()
         self.lens = enc_lens.cpu().numpy()
         self.frame = np.zeros_like(self.lens)

@@ -51,6 +51,19 @@ class FusedStates:
         going.state[extended] = np.arange(len(before), len(waiting) + len(going))
         going.new[:] = 0
 
+    def begin(self, kept: Frontier, fresh: Frontier) -> None:
+        """Give `fresh` the states of hypotheses without labels; drop all but `kept`'s.
+
+        Both lists learn the new places of their states.
+        """
+        if not self.fusion:
+            return
+        stay = select(self.states, self._tensor(kept.state))
+        starts = self.fusion.start(len(fresh), self.device)
+        self.states = concatenate_states([stay, starts])
+        kept.state[:] = np.arange(len(kept))
+        fresh.state[:] = np.arange(len(kept), len(kept) + len(fresh))
+
     def end(self, hypotheses: Frontier) -> Frontier:
         """Add the score of ending."""
         if not self.fusion or not len(hypotheses):

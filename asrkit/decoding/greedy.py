@@ -84,4 +84,4 @@ class GreedySearch:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
         state = self.start(model, len(enc_lens))
         state.advance(enc_out, enc_lens)
-        return [[one] for one in state.found()]
+        return state.found()

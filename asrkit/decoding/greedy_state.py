@@ -7,7 +7,7 @@ from torch import Tensor
 
 from asrkit.decoding.cuda_graph import replayable
 from asrkit.decoding.fusion.fusion import Fusion, concatenate_states, select
-from asrkit.decoding.search import Hypothesis
+from asrkit.decoding.search import Hypothesis, NBest
 from asrkit.decoding.trace import Path
 from asrkit.models.asr_model import AsrModel
 
@@ -84,21 +84,24 @@ class GreedyState:
         self._collect(steps)
 
     @torch.inference_mode()
-    def found(self) -> list[Hypothesis]:
-        """Return what each stream said so far.
+    def found(self) -> list[NBest]:
+        """Return what each stream said so far, with the score of one that ends here.
 
-        Frames count from where the stream began. The score is that of a stream that
-        ends here.
+        Frames count from where the stream began.
         """
         total = self.total
         if self.fusion:
             total = total + self.fusion.final(self.states)
         return [
-            Hypothesis(list(labels), list(frames), list(probs), score)
+            [Hypothesis(list(labels), list(frames), list(probs), score)]
             for (labels, frames, probs), score in zip(
                 self.paths, total.tolist(), strict=True
             )
         ]
+
+    def settled(self) -> list[int]:
+        """Count the labels of each stream: all of them stay."""
+        return [len(labels) for labels, _, _ in self.paths]
 
     @torch.inference_mode()
     def reset(self, rows: Collection[int]) -> None:

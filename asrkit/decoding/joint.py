@@ -9,6 +9,9 @@ from asrkit.decoding.fused_states import FusedStates
 from asrkit.decoding.fusion.fusion import Fusion
 from asrkit.models.asr_model import AsrModel
 
+_ROOM = 256  # contexts to begin with
+_REMEMBERED = 16384  # contexts that are not forgotten when new frames come
+
 
 class Joint:
     """Evaluates model and fusion for hypotheses, each at a frame of its own.
@@ -18,27 +21,30 @@ class Joint:
 
     Args:
         model: The recognizer.
-        enc_out: (B, T, D).
+        B: Utterances.
         blank_penalty: Taken from blank's logit.
         fusion: Added to the scores of labels.
     """
 
     def __init__(
-        self, model: AsrModel, enc_out: Tensor, blank_penalty: float, fusion: Fusion
+        self, model: AsrModel, B: int, blank_penalty: float, fusion: Fusion
     ) -> None:
         self.model = model
         self.blank_penalty = blank_penalty
-        self.fused = FusedStates(fusion, len(enc_out), enc_out.device)
-        self.length = enc_out.shape[1]
+        self.device = model.feature_mean.device
+        self.fused = FusedStates(fusion, B, self.device)
         self.places = model.vocab_size ** np.arange(model.predictor.context_size)[::-1]
         self.contexts = model.vocab_size**model.predictor.context_size
-        self.enc_proj = model.joiner.enc_proj(enc_out).flatten(0, 1)
-        # The contexts that are projected, sorted, and their rows.
-        self.learnt = np.zeros(0, dtype=np.int64)
-        self.row = np.zeros(0, dtype=np.int64)
-        self.pred_proj = self.enc_proj.new_zeros(256, self.enc_proj.shape[1])
-        few = self.contexts <= len(self.enc_proj)
-        self._learn(np.arange(self.contexts if few else 1))
+        self._forget()
+
+    def hear(self, enc_out: Tensor) -> None:
+        """Take the frames (B, T, D) that hypotheses are at from now on."""
+        self.length = enc_out.shape[1]
+        self.enc_proj = self.model.joiner.enc_proj(enc_out).flatten(0, 1)
+        if len(self.learnt) > _REMEMBERED:
+            self._forget()
+        if self.contexts <= len(self.enc_proj):
+            self._find(np.arange(self.contexts))
 
     def __call__(self, hypotheses: Frontier, frame: np.ndarray) -> NextLabels:
         """Evaluate hypotheses at their frames (N,)."""
@@ -69,18 +75,30 @@ class Joint:
             place = self.learnt.searchsorted(contexts)
         return self.row[place]
 
-    def _learn(self, contexts: np.ndarray) -> None:
-        """Project new contexts, (M,), each once."""
+    def _forget(self) -> None:
+        """Have no context projected but the one without labels."""
+        # The contexts that are projected, sorted, and their rows.
+        self.learnt = self.row = np.zeros(1, dtype=np.int64)
+        first = self._project(self.learnt)
+        self.pred_proj = first.repeat(_ROOM, 1)
+
+    def _project(self, contexts: np.ndarray) -> Tensor:
+        """Project contexts (M,), (M, J)."""
         labels = contexts[:, None] // self.places % self.model.vocab_size
         pred_out = self.model.predictor.after(self._tensor(labels))
+        projected: Tensor = self.model.joiner.pred_proj(pred_out)
+        return projected
+
+    def _learn(self, contexts: np.ndarray) -> None:
+        """Project new contexts, (M,), each once."""
         rows = np.arange(len(self.learnt), len(self.learnt) + len(contexts))
         while rows[-1] >= len(self.pred_proj):
             room = torch.zeros_like(self.pred_proj)
             self.pred_proj = torch.cat([self.pred_proj, room])
-        self.pred_proj[rows[0] : rows[-1] + 1] = self.model.joiner.pred_proj(pred_out)
+        self.pred_proj[rows[0] : rows[-1] + 1] = self._project(contexts)
         learnt = np.append(self.learnt, contexts)
         order = learnt.argsort()
         self.learnt, self.row = learnt[order], np.append(self.row, rows)[order]
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(array).to(self.enc_proj.device)
+        return torch.from_numpy(array).to(self.device)

@@ -1,8 +1,9 @@
 """What every search owes, and gives."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -52,6 +53,43 @@ class Search(Protocol):
         ...
 
 
+class SearchState(Protocol):
+    """Where a search of B streams stands."""
+
+    def advance(self, enc_out: Tensor, enc_lens: Tensor) -> None:
+        """Consume the next frames of each stream.
+
+        Args:
+            enc_out: (B, T, D).
+            enc_lens: (B,), int64; 0 for a stream that stands still.
+        """
+        ...
+
+    def found(self) -> list[NBest]:
+        """Return what each stream said so far, as if it ended here.
+
+        Frames count from where the stream began.
+        """
+        ...
+
+    def settled(self) -> list[int]:
+        """Count the labels of each stream's best hypothesis that will stay."""
+        ...
+
+    def reset(self, rows: Collection[int]) -> None:
+        """Begin new streams in these rows."""
+        ...
+
+
+@runtime_checkable
+class StreamingSearch(Search, Protocol):
+    """A search that goes on from chunk to chunk, too."""
+
+    def start(self, model: AsrModel, batch_size: int) -> SearchState:
+        """Return the state of streams that begin, B = batch_size."""
+        ...
+
+
 @dataclass(kw_only=True)
 class SearchConfig(ABC):
     """Base class of the searches' settings."""
@@ -69,10 +107,17 @@ class SearchConfig(ABC):
     """Taken from the logit of blank: more of it, fewer deletions."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
     """Language models and phrases that take part in the search."""
+    chunk: float | None = None
+    """Seconds of audio that are encoded at once, one of those that encoder.chunks.sizes
+    had in training; null: the whole utterance. Validation hears whole utterances."""
+    left: int | None = None
+    """Chunks before its own that a frame sees; null: the most that encoder.chunks.left
+    had in training."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        check_range(self, "decode", "max_duration", above=0)
+        check_range(self, "decode", "max_duration", "chunk", above=0)
+        check_range(self, "decode", "left", least=0)
 
     @property
     def method(self) -> str:
@@ -81,7 +126,9 @@ class SearchConfig(ABC):
 
     def details(self) -> list[str]:
         """Return what tells results of this search from others of its name."""
-        return self.fusion.names()
+        chunk = [] if self.chunk is None else [f"chunk_{self.chunk:g}"]
+        left = [] if self.left is None else [f"left_{self.left}"]
+        return [*self.fusion.names(), *chunk, *left]
 
     @property
     def keeps_nbest(self) -> bool:

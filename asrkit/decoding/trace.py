@@ -15,6 +15,10 @@ class Trace:
         self._steps: list[tuple[np.ndarray, ...]] = []
         self._nodes = 1
 
+    def __len__(self) -> int:
+        """Count the nodes."""
+        return self._nodes
+
     def add(
         self,
         parents: np.ndarray,
@@ -34,10 +38,35 @@ class Trace:
         self._steps.append((parents, labels, frames, log_probs))
         return np.arange(start, self._nodes)
 
+    def keep(self, nodes: np.ndarray) -> np.ndarray:
+        """Drop all nodes but these (N,) and those before them; return their new names.
+
+        Nodes that are named twice get the same name.
+        """
+        if not self._steps:
+            return nodes
+        parents, *rest = (np.insert(x, 0, 0) for x in self._columns())
+        needed = np.zeros(self._nodes, dtype=bool)
+        needed[0] = True
+        ends = nodes
+        while len(ends):
+            needed[ends] = True
+            ends = np.unique(parents[ends])
+            ends = ends[~needed[ends]]
+        names = needed.cumsum() - 1
+        there = np.flatnonzero(needed)[1:]
+        self._steps = [(names[parents[there]], *(x[there] for x in rest))]
+        self._nodes = 1 + len(there)
+        renamed: np.ndarray = names[nodes]
+        return renamed
+
+    def _columns(self) -> list[np.ndarray]:
+        """Return parents, labels, frames and log-probabilities, but for node 0's."""
+        return [np.concatenate(column) for column in zip(*self._steps, strict=True)]
+
     def unroll(self, nodes: np.ndarray) -> list[Path]:
         """Return what leads to each node."""
-        columns = zip(*self._steps, strict=True)
-        return _follow([np.concatenate(column) for column in columns], nodes)
+        return _follow(self._columns(), nodes)
 
 
 def _follow(columns: Sequence[np.ndarray], nodes: np.ndarray) -> list[Path]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from asrkit.models.encoder import Encoder, EncoderConfig
+from asrkit.models.chunks import Chunking
+from asrkit.models.encoder import Encoder, EncoderConfig, StreamingEncoder
 from asrkit.models.joiner import Joiner, JoinerConfig
 from asrkit.models.predictor import Predictor, PredictorConfig
 from asrkit.models.timing_head import TimingHead
@@ -78,17 +79,25 @@ class AsrModel(nn.Module):
         """Return features (B, T_in, F) with mean 0 and variance 1 in training."""
         return (feats - self.feature_mean) * self.feature_scale
 
-    def encode(self, feats: Tensor, feat_lens: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(
+        self, feats: Tensor, feat_lens: Tensor, chunking: Chunking | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Encode features as the extractor gives them.
 
         Args:
             feats: (B, T_in, F).
             feat_lens: (B,), int64.
+            chunking: What frames see; None: what the encoder lets them see. Only a
+                `StreamingEncoder` takes one.
 
         Returns:
             enc_out (B, T, D) and enc_lens (B,), int64.
         """
-        return self.encoder(self.normalize(feats), feat_lens)
+        feats = self.normalize(feats)
+        if chunking is None:
+            return self.encoder(feats, feat_lens)
+        encoder: StreamingEncoder = self.encoder  # type: ignore[assignment]
+        return encoder.encode_chunks(feats, feat_lens, chunking)
 
     def encode_layers(
         self,

@@ -1,17 +1,19 @@
 """`scripts/export.py --exp-dir exp/x`: a recognizer to ONNX, for sherpa-onnx."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from asrkit.cli.decoding.stream import CHUNK
+from asrkit.cli.decoding.stream_options import CHUNK, chunked, overrides
 from asrkit.cli.logs import start_logging
+from asrkit.cli.overrides import apply_overrides
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.export.gate import WER
 from asrkit.models.chunks import Chunking
+from asrkit.pipeline.decode.chunks import choose_chunks
 from asrkit.pipeline.decode.decode_set import open_batches
-from asrkit.pipeline.decode.live import choose_chunks
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.pipeline.export.export import Utterances, check, export, search_greedily
@@ -33,19 +35,28 @@ def main(argv: list[str] | None = None) -> int:
     if args.check:
         check(recognizer, read_utterances(recognizer, args), out)
         return 0
-    chunking = None
-    if args.streaming:
-        seconds = CHUNK if args.chunk is None else args.chunk
-        chunking = Chunking(*choose_chunks(recognizer, seconds, args.left))
     export(
         recognizer,
         read_utterances(recognizer, args),
         out,
         int8=args.int8,
-        streaming=chunking,
+        streaming=choose_chunking(recognizer, args) if args.streaming else None,
         allow_difference=args.allow_difference,
     )
     return 0
+
+
+def choose_chunking(recognizer: Recognizer, args: argparse.Namespace) -> Chunking:
+    """Return what the encoder for streams is to see.
+
+    Raises:
+        InputError: The model has not met it in training.
+    """
+    changed = chunked(apply_overrides(replace(recognizer.config), overrides(args)))
+    frame = recognizer.frame_seconds
+    chunks = choose_chunks(changed.decode, recognizer.config.encoder, frame)
+    assert chunks is not None
+    return Chunking(*chunks)
 
 
 def check_options(args: argparse.Namespace) -> None:

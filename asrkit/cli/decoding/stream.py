@@ -5,104 +5,114 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from asrkit.cli.decoding.interrupt import until_interrupted
+from asrkit.cli.decoding.microphone import record_packets
 from asrkit.cli.decoding.standard_input import read_packets
+from asrkit.cli.decoding.stream_options import STANDARD_INPUT, read_end_points
 from asrkit.cli.output import Output
 from asrkit.data.audio.files import read_audio
-from asrkit.decoding.end_points import EndPoints
 from asrkit.decoding.transcripts.transcript import Transcript
-from asrkit.pipeline.decode.live import Live, Utterance, choose_chunks
+from asrkit.pipeline.decode.live import Live, Utterance
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 0.64
-"""Seconds of audio that are encoded at once."""
-STANDARD_INPUT = Path("-")
 _WIPE = "\r\x1b[K"
+_FAINT, _NORMAL = "\x1b[2m", "\x1b[22m"
 
 
-def check_options(args: argparse.Namespace) -> None:
-    """Refuse options that do not go together."""
-    if not args.stream:
-        if STANDARD_INPUT in args.files:
-            raise InputError("standard input (-) is a stream: give --stream")
-        if args.chunk is not None or args.left is not None:
-            raise InputError("--chunk and --left are of streams: give --stream")
-        return
-    if args.align:
-        raise InputError("--align needs whole recordings: leave it, or --stream, out")
-    if args.channel is not None and STANDARD_INPUT in args.files:
-        raise InputError("--channel is for files; standard input has one channel")
-    if args.files.count(STANDARD_INPUT) > 1:
-        raise InputError("standard input (-) can be read once only")
+@dataclass(frozen=True)
+class Source:
+    """Where a stream comes from."""
+
+    name: str
+    """In its lines of output."""
+    id: str
+    """In formats with names alone."""
+    packets: Iterable[Tensor]
+    """Audio of an encoder frame each, (S,), as a microphone gives it."""
 
 
 def stream(args: argparse.Namespace, recognizer: Recognizer, output: Output) -> int:
-    """Transcribe all files; return how many could not be read."""
-    seconds = CHUNK if args.chunk is None else args.chunk
-    size, left = choose_chunks(recognizer, seconds, args.left)
+    """Transcribe all streams; return how many could not be read."""
+    assert recognizer.chunks is not None
+    size, left = recognizer.chunks
     screen, times, failed = Screen(lines=output.streams), Times(), 0
-    for path in args.files:
-        live = Live(recognizer, size=size, left=left, end_points=EndPoints())
+    for source in _sources(args, recognizer):
+        live = Live(recognizer, size=size, left=left, end_points=read_end_points(args))
+        found: list[Utterance] = []
         try:
-            packets = _packets(path, recognizer, args.channel)
-            found = _listen(live, packets, path, screen, times)
+            for over in _listen(live, source.packets, screen, times):
+                screen.finish(source, over)
+                found += over
         except InputError as error:
             said = live.present()  # up to where the stream broke off
-            screen.finish(path, [said] if said.text else [])
-            screen.go_on("")
+            over = [said] if said.text else []
+            screen.finish(source, over)
+            found += over
+            screen.wipe()
             logger.error("error: %s", error)
             failed += 1
-            continue
+            if not live.samples:
+                continue
         if not output.streams:
-            output.add(_transcript(path, found, live))
+            output.add(_transcript(source, found, live))
     output.close()
     times.log(failed)
     return failed
 
 
-def _packets(
-    path: Path, recognizer: Recognizer, channel: int | None
-) -> Iterable[Tensor]:
-    """Return audio in packets of an encoder frame, as a microphone gives it."""
+def _sources(args: argparse.Namespace, recognizer: Recognizer) -> Iterator[Source]:
+    """Open what the command line names, one after the other."""
     rate, size = recognizer.features.sampling_rate, recognizer.frame_samples
-    if path == STANDARD_INPUT:
-        return read_packets(sys.stdin.buffer, rate, size)
-    return read_audio(path, rate, channel).split(size)
+    if args.microphone:
+        packets = until_interrupted(record_packets(rate, size))
+        yield Source("microphone", "microphone", packets)
+    for path in args.files:
+        if path == STANDARD_INPUT:
+            packets = until_interrupted(read_packets(sys.stdin.buffer, rate, size))
+            yield Source("-", "stdin", packets)
+        else:
+            packets = _read_file(path, rate, args.channel, size)
+            yield Source(str(path), path.stem, packets)
+
+
+def _read_file(
+    path: Path, rate: int, channel: int | None, size: int
+) -> Iterator[Tensor]:
+    """Yield the packets of a file that is read when the first one is wanted."""
+    yield from read_audio(path, rate, channel).split(size)
 
 
 def _listen(
-    live: Live, packets: Iterable[Tensor], path: Path, screen: "Screen", times: "Times"
-) -> list[Utterance]:
-    """Recognize a stream and show what it says; return its utterances."""
-    found = []
+    live: Live, packets: Iterable[Tensor], screen: "Screen", times: "Times"
+) -> Iterator[list[Utterance]]:
+    """Recognize a stream and show the present utterance; yield those that are over."""
     for packet in packets:
-        before, over = live.frames, times.push(live, packet)
-        screen.finish(path, over)
+        before = live.frames
+        yield times.push(live, packet)
         if live.frames > before:
-            screen.go_on(live.present().text)
-        found += over
-    over = times.push(live, torch.zeros(0), ended=True)
-    screen.finish(path, over)
-    return found + over
+            screen.go_on(live.present().text, live.settled())
+    yield times.push(live, torch.zeros(0), ended=True)
 
 
-def _transcript(path: Path, found: list[Utterance], live: Live) -> Transcript:
+def _transcript(source: Source, found: list[Utterance], live: Live) -> Transcript:
     """Put a stream's utterances together."""
     return Transcript(
-        id="stdin" if path == STANDARD_INPUT else path.stem,
+        id=source.id,
         duration=live.samples / live.recognizer.features.sampling_rate,
         text=" ".join(one.text for one in found),
         words=[word for one in found for word in one.words],
-        audio=str(path),
+        audio=source.name,
     )
 
 
@@ -117,19 +127,32 @@ class Screen:
         self.lines = lines
         self.terminal = sys.stderr.isatty()
 
-    def go_on(self, text: str) -> None:
-        """Show the end of the present utterance in the terminal's last line."""
-        if self.terminal:
-            width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write(f"{_WIPE}{text[-width:]}")
-            sys.stderr.flush()
+    def go_on(self, text: str, settled: str) -> None:
+        """Show the end of the present utterance in the terminal's last line.
 
-    def finish(self, path: Path, over: list[Utterance]) -> None:
+        What follows what is settled is faint, as it may be taken back.
+        """
+        if not self.terminal:
+            return
+        unsure = len(text) - text.startswith(settled) * len(settled)
+        shown = text[1 - shutil.get_terminal_size().columns :]
+        sure = max(0, len(shown) - unsure)
+        rest = f"{_FAINT}{shown[sure:]}{_NORMAL}" if shown[sure:] else ""
+        sys.stderr.write(f"{_WIPE}{shown[:sure]}{rest}")
+        sys.stderr.flush()
+
+    def wipe(self) -> None:
+        """Empty the terminal's last line."""
+        self.go_on("", "")
+
+    def finish(self, source: Source, over: list[Utterance]) -> None:
         """Write utterances that are over, a line each."""
         if over:
-            self.go_on("")
+            self.wipe()
         for one in over if self.lines else ():
-            print(f"{path}\t{one.start:.2f}\t{one.end:.2f}\t{one.text}", flush=True)
+            print(
+                f"{source.name}\t{one.start:.2f}\t{one.end:.2f}\t{one.text}", flush=True
+            )
 
 
 class Times:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from asrkit.cli.decoding.stream import CHUNK, check_options, stream
+from asrkit.cli.decoding import stream_options
+from asrkit.cli.decoding.stream import stream
 from asrkit.cli.logs import start_logging
 from asrkit.cli.output import Output, add_options
 from asrkit.cli.overrides import apply_overrides
@@ -18,6 +19,7 @@ from asrkit.decoding.search import Hypothesis, NBest
 from asrkit.decoding.transcripts.formats import FORMATS
 from asrkit.decoding.transcripts.transcript import Alternative, Piece, Transcript
 from asrkit.decoding.transcripts.words import Word, find_words
+from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.aligner import Aligner, audio_batch
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
@@ -32,13 +34,13 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     start_logging(None, "transcribe")
     output = Output(args.format, args.out, several=len(args.files) > 1)
-    check_options(args)
+    stream_options.check_options(args)
     if args.format != "text":
         check_names(args.files)
     recognizer = load_recognizer(
         args.checkpoint or find_checkpoint(args.exp_dir),
         choose_device(args.device),
-        change=lambda config: apply_overrides(config, args.decode),
+        change=lambda config: _change(config, args),
     )
     if args.stream:
         return 2 if stream(args, recognizer, output) else 0
@@ -61,6 +63,12 @@ def main(argv: list[str] | None = None) -> int:
     rtfx = seconds / (time.monotonic() - start)
     logger.info("%.1f s of audio, RTFx %.1f, %d failed", seconds, rtfx, failed)
     return 2 if failed else 0
+
+
+def _change(config: Config, args: argparse.Namespace) -> Config:
+    """Apply what the command line says of the search."""
+    config = apply_overrides(config, [*args.decode, *stream_options.overrides(args)])
+    return stream_options.chunked(config) if args.stream else config
 
 
 def check_names(paths: list[Path]) -> None:
@@ -168,7 +176,7 @@ def parser() -> argparse.ArgumentParser:
     add = parse.add_argument
     add(
         "files",
-        nargs="+",
+        nargs="*",
         type=Path,
         help="audio files; with --stream also -, standard input: WAV or raw 16-bit "
         "samples at the model's rate",
@@ -187,27 +195,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="of the files, from 0 (default: the mean of all channels)",
     )
-    add(
-        "--stream",
-        action="store_true",
-        help="as if live, for models trained with encoder.chunks: what is said so far "
-        "on a terminal, and a line FILE<tab>START<tab>END<tab>TEXT for each utterance",
-    )
-    add(
-        "--chunk",
-        type=float,
-        metavar="SECONDS",
-        help=f"of --stream: audio that is encoded at once (default: {CHUNK})",
-    )
-    add(
-        "--left",
-        type=int,
-        metavar="N",
-        help="of --stream: chunks before it that are seen (default: the most that the "
-        "model was trained with)",
-    )
     add("--checkpoint", type=Path, help="another one than the run's average or best")
     add("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     add("--max-seconds", type=float, default=25.0, help="longest piece (default: 25)")
     add("--decode", nargs="*", default=[], metavar="key=value", help="search settings")
+    stream_options.add_options(parse)
     return parse

@@ -31,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     start_logging(args.exp_dir / "log" if args.exp_dir.is_dir() else None, "tune")
     search = [f"decode={args.method}", f"decode.beam={args.beam}"]
+    chunks = {"decode.chunk": args.chunk, "decode.left": args.left}
+    search += [f"{key}={value}" for key, value in chunks.items() if value is not None]
     recognizer = load_recognizer(
         find_checkpoint(args.exp_dir),
         choose_device(args.device),
@@ -155,6 +157,8 @@ def parser() -> argparse.ArgumentParser:
     add("--lodr", help="bigram of the training's transcripts, *.arpa[.gz]")
     add("--method", default="beam_search", help="beam search to use")
     add("--beam", type=int, default=16, help="hypotheses of each utterance")
+    add("--chunk", type=float, help="seconds that are encoded at once, as decode.chunk")
+    add("--left", type=int, help="chunks before its own that are seen, as decode.left")
     penalties = [0.0, 0.5, 1.0, 1.5, 2.0]
     add("--blank-penalties", type=float, nargs="+", default=penalties)
     scales = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8]

@@ -1,6 +1,5 @@
 """A recognizer that listens: audio comes in packets, utterances go out."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -8,10 +7,8 @@ from torch import Tensor
 
 from asrkit.data.features.packets import FbankPackets
 from asrkit.decoding.end_points import EndPoints
-from asrkit.decoding.greedy import GreedySearch
-from asrkit.decoding.search import Hypothesis
+from asrkit.decoding.search import Hypothesis, StreamingSearch
 from asrkit.decoding.transcripts.words import Word, find_words
-from asrkit.models.chunks import EncoderChunksConfig
 from asrkit.models.streaming import Streams
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.utils.errors import InputError
@@ -36,7 +33,7 @@ class Live:
     belongs to an utterance.
 
     Args:
-        recognizer: Searches greedily; its encoder streams.
+        recognizer: Its search goes on from chunk to chunk, and its encoder streams.
         size: Encoder frames of a chunk.
         left: Chunks before its own that a frame's attention sees.
         end_points: When an utterance is over.
@@ -48,10 +45,12 @@ class Live:
     def __init__(
         self, recognizer: Recognizer, *, size: int, left: int, end_points: EndPoints
     ) -> None:
-        if not isinstance(recognizer.search, GreedySearch):
+        if not isinstance(recognizer.search, StreamingSearch):
             raise InputError(
-                f"decode={recognizer.config.decode.name} searches whole utterances "
-                "only; streams need decode=greedy"
+                f"decode={recognizer.config.decode.name}, as it is set up here, needs "
+                "whole utterances; streams need decode=greedy or "
+                "decode=modified_beam_search, without decode.rescore_lm and, where the "
+                "tokens are phones, with decode.fusion.lexicon=false"
             )
         self.recognizer = recognizer
         self.size = size
@@ -87,15 +86,23 @@ class Live:
         return [one for one in over if one.text]
 
     def present(self) -> Utterance:
-        """Return the utterance that goes on, as far as it was heard."""
-        return self._utterance(self.search.found()[0])
+        """Return the utterance that goes on, as far as it was heard.
+
+        Of a beam it is the best hypothesis: what follows may take back its end.
+        """
+        return self._utterance(self.search.found()[0][0])
+
+    def settled(self) -> str:
+        """Return the text of the present utterance as far as nothing takes it back."""
+        (nbest,), (count,) = self.search.found(), self.search.settled()
+        return self.recognizer.tokenizer.decode(nbest[0].tokens[:count])
 
     def _search(self, enc_out: Tensor) -> list[Utterance]:
         """Search the frames (T, D) of a chunk; return the utterance if it is over."""
         self.frames += len(enc_out)
         lens = torch.tensor([len(enc_out)], device=enc_out.device)
         self.search.advance(enc_out[None], lens)
-        labels = self.search.found()[0].frames
+        labels = self.search.found()[0][0].frames
         seconds = self.recognizer.frame_seconds
         length = self.frames - self.begun
         return [self._end()] if self.end_points.reached(labels, length, seconds) else []
@@ -123,65 +130,3 @@ class Live:
             offset=start,
         )
         return Utterance(start, end, best.text(recognizer.tokenizer), words)
-
-
-def choose_chunks(
-    recognizer: Recognizer, seconds: float, left: int | None
-) -> tuple[int, int]:
-    """Return the frames of a chunk and the chunks before it that attention sees.
-
-    Args:
-        recognizer: Has to have met them in training.
-        seconds: Audio of a chunk.
-        left: Chunks before it; None: the most that were met.
-
-    Raises:
-        InputError: It has not met them.
-    """
-    chunks = getattr(recognizer.config.model.encoder, "chunks", EncoderChunksConfig())
-    sizes = _numbers(chunks.sizes)
-    if not sizes:
-        raise InputError(
-            "encoder.chunks.sizes has no number: this model was trained on whole "
-            "utterances and streams badly; transcribe without --stream, or train one "
-            "with chunks (docs/streaming.md)"
-        )
-    frame = recognizer.frame_seconds
-    there = ", ".join(f"{size * frame:g}" for size in sizes)
-    size = round(seconds / frame)
-    if abs(seconds / frame - size) > 1e-6:
-        raise InputError(
-            f"--chunk {seconds:g} is no multiple of a frame, {frame:g} s; "
-            f"this model was trained with {there}"
-        )
-    if size not in sizes:
-        raise InputError(
-            f"--chunk {seconds:g} was not met in training; there were {there} seconds "
-            "(encoder.chunks.sizes)"
-        )
-    return size, _choose_left(chunks.left, left)
-
-
-def _choose_left(met: list[int | None], left: int | None) -> int:
-    """Return the chunks before its own that a frame's attention sees.
-
-    Who has met all that came before has met any number.
-    """
-    numbers = _numbers(met)
-    if left is None and not numbers:
-        raise InputError(
-            "encoder.chunks.left has no number, and streams cannot keep all that came "
-            "before: give --left, e.g. 8"
-        )
-    if left is None:
-        return numbers[-1]
-    if left < 0 or (left not in numbers and None not in met):
-        raise InputError(
-            f"--left {left} was not met in training; there were "
-            f"{', '.join(map(str, numbers))} (encoder.chunks.left)"
-        )
-    return left
-
-
-def _numbers(values: Collection[int | None]) -> list[int]:
-    return sorted({value for value in values if value is not None})

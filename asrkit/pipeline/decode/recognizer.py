@@ -15,8 +15,10 @@ from asrkit.data.batches.batch import Batch
 from asrkit.data.features.fbank import Fbank
 from asrkit.decoding.search import NBest, Search
 from asrkit.models.asr_model import AsrModel
+from asrkit.models.chunks import Chunking
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import choose_search, last_loss
+from asrkit.pipeline.decode.chunks import choose_chunks
 from asrkit.pipeline.decode.fusion import build_search
 from asrkit.pipeline.decode.weights import model_weights
 from asrkit.pipeline.saved_config import read_config
@@ -38,6 +40,9 @@ class Recognizer:
     tokenizer: Tokenizer
     search: Search
     device: torch.device
+    chunks: tuple[int, int] | None = None
+    """Encoder frames of a chunk, and chunks before it that they see; None: frames see
+    the whole utterance."""
 
     @property
     def frame_samples(self) -> int:
@@ -68,7 +73,9 @@ class Recognizer:
     @torch.inference_mode()
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return enc_out (B, T, D) and enc_lens (B,) of a batch."""
-        return self.model.encode(*batch.to(self.device).features(self.features))
+        feats, feat_lens = batch.to(self.device).features(self.features)
+        chunking = Chunking(*self.chunks) if self.chunks else None
+        return self.model.encode(feats, feat_lens, chunking)
 
     def texts(self, found: Iterable[NBest]) -> list[str]:
         """Write the best hypotheses as text."""
@@ -107,7 +114,8 @@ def load_recognizer(
         change: Applied to the configuration, e.g. to choose another search.
 
     Raises:
-        InputError: The file is missing, damaged or of another kind.
+        InputError: The file is missing, damaged or of another kind, or the encoder has
+            not met the chunks in training that it should decode in.
     """
     state = load_checkpoint(path)
     if "encoder" not in state["config"]:
@@ -122,7 +130,7 @@ def load_recognizer(
     model = config.model.build(config.features.num_bins, tokenizer.vocab_size)
     load_weights(model, state, path)
     model = model.to(device).eval()
-    return Recognizer(
+    recognizer = Recognizer(
         config=config,
         features=config.features.build().to(device),
         model=model,
@@ -130,6 +138,9 @@ def load_recognizer(
         search=build_search(config.decode, model, tokenizer, device),
         device=device,
     )
+    frame = recognizer.frame_seconds
+    recognizer.chunks = choose_chunks(config.decode, config.encoder, frame)
+    return recognizer
 
 
 def load_weights(model: AsrModel, state: State, path: Path) -> None:

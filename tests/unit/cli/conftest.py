@@ -8,7 +8,7 @@ import torch
 from asrkit.pipeline.decode.recognizer import describe
 from asrkit.pipeline.experiment import AVERAGE
 from asrkit.text.char import CharTokenizerConfig
-from asrkit.training.checkpoints.checkpoint import save_checkpoint
+from asrkit.training.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from asrkit.utils.plain import to_plain
 from tests.unit.test_config import make
 
@@ -68,6 +68,26 @@ def make_run(folder, *settings, tokenizer=None, change=None):
         {"average": state, **describe(to_plain(config), tokenizer)}, folder / AVERAGE
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_exp(exp_dir, tmp_path_factory):
+    """Return a function that writes the run as if trained with these chunks."""
+
+    def make(sizes, left):
+        state = load_checkpoint(exp_dir / AVERAGE)
+        state["config"]["encoder"]["chunks"] |= {"sizes": sizes, "left": left}
+        folder = tmp_path_factory.mktemp("chunks")
+        save_checkpoint(state, folder / AVERAGE)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def chunk_dir(make_exp):
+    """Return a run whose model streams in chunks of 0.32 and 0.64 s."""
+    return make_exp([8, 16, None], [2, 4])
 
 
 @pytest.fixture

@@ -2,43 +2,29 @@
 
 import io
 import json
+import math
 import re
 import shutil
 import struct
 import types
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import soundfile
 import torch
 
-from asrkit.cli.decoding.transcribe import main
+from asrkit.cli.decoding.stream_options import read_end_points
+from asrkit.cli.decoding.transcribe import main, parser
+from asrkit.cli.overrides import apply_overrides
 from asrkit.data.audio.files import read_audio
 from asrkit.decoding.end_points import EndPoints
+from asrkit.pipeline.decode.aligner import audio_batch
 from asrkit.pipeline.decode.live import Live
 from asrkit.pipeline.decode.recognizer import load_recognizer
-from asrkit.pipeline.experiment import AVERAGE, find_checkpoint
-from asrkit.training.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.utils.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def make_exp(exp_dir, tmp_path_factory):
-    """Return a function that writes the run as if trained with these chunks."""
-
-    def make(sizes, left):
-        state = load_checkpoint(exp_dir / AVERAGE)
-        state["config"]["encoder"]["chunks"] |= {"sizes": sizes, "left": left}
-        folder = tmp_path_factory.mktemp("chunks")
-        save_checkpoint(state, folder / AVERAGE)
-        return folder
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def chunk_dir(make_exp):
-    return make_exp([8, 16, None], [2, 4])
 
 
 @pytest.fixture
@@ -95,11 +81,19 @@ def test_utterances_are_written_with_their_times(run, make_wave):
     assert float(lines[0][1]) <= times[0] < times[-1] <= float(lines[-1][2]) <= 5.0
 
 
-@pytest.fixture(scope="module")
-def recognizer(chunk_dir):
-    return load_recognizer(find_checkpoint(chunk_dir), torch.device("cpu"))
+CHANGES = {"greedy": [], "beam": ["decode=modified_beam_search"]}
 
 
+@pytest.fixture(scope="module", params=CHANGES.values(), ids=CHANGES)
+def recognizer(chunk_dir, request):
+    return load_recognizer(
+        find_checkpoint(chunk_dir),
+        torch.device("cpu"),
+        change=lambda config: apply_overrides(config, request.param),
+    )
+
+
+NEVER = EndPoints(without_speech=math.inf, after_speech=math.inf, longest=math.inf)
 RULES = EndPoints(without_speech=0.6, after_speech=0.12, longest=1.5)
 
 
@@ -108,12 +102,14 @@ def listen(recognizer, audio, sizes, rules):
     live = Live(recognizer, size=8, left=2, end_points=rules)
     found, at = [], 0
     for size in sizes:
-        before = live.present()
+        begun, before = live.begun, live.settled()
         over = live.push(audio[at : at + size])
         at += size
-        if not over and live.present().start == before.start:
-            text = live.present().text
-            assert text.startswith(before.text)  # it only grows
+        if live.begun == begun:
+            assert live.settled().startswith(before)  # it only grows
+            assert live.present().text.startswith(live.settled())
+        elif over:
+            assert over[0].text.startswith(before)
         found += over
     return found + live.push(audio[at:], ended=True)
 
@@ -186,7 +182,8 @@ def test_nothing_in_standard_input(run, feed):
     [
         (bytes(3201), "ends inside a sample"),
         (riff(bytes(3200), rate=8000), "1 channels, 8000 Hz, 16 bits.*16000 Hz"),
-        (riff(bytes(3200), channels=2), "2 channels"),
+        (riff(bytes(3200), rate=44100), "44100 Hz.*16000 Hz.*ffmpeg"),
+        (riff(bytes(3200), channels=2), "2 channels.*has to be.*one channel"),
         (riff(bytes(3200), bits=8), "8 bits"),
         (riff(b"")[:-8], "without samples"),
         (b"RIFF", "without samples"),
@@ -211,6 +208,11 @@ def test_what_was_said_before_a_stream_broke_off_is_written(run, make_wave, feed
     # The last chunk is not full, and is not heard.
     assert said
     assert said[:-1] == whole[: len(said) - 1]
+    feed(samples_of(wave) + b"\0")
+    status, out = run("-", "--format", "json")
+    assert status == 2
+    (found,) = json.loads(out)
+    assert found["text"].split() == said
 
 
 def test_a_file_that_cannot_be_read_is_named(run, make_wave, tmp_path):
@@ -228,11 +230,11 @@ def test_a_file_that_cannot_be_read_is_named(run, make_wave, tmp_path):
     [
         (["--chunk", 0.65], r"no multiple of a frame, 0.04 s.*0.32, 0.64"),
         (["--chunk", 0.96], r"0.96 was not met in training; there were 0.32, 0.64"),
-        (["--chunk", 0], "was not met in training"),
-        (["--left", 3], r"--left 3 was not met.*2, 4"),
-        (["--left", -1], "--left -1"),
+        (["--chunk", 0], r"decode\.chunk must be above 0"),
+        (["--left", 3], r"decode\.left=3 was not met.*2, 4"),
+        (["--left", -1], r"decode\.left must be at least 0"),
         (["--align"], "--align needs whole recordings"),
-        (["--decode", "decode=beam_search"], "decode=beam_search searches whole"),
+        (["--decode", "decode=beam_search"], "decode=beam_search, as .* needs whole"),
     ],
 )
 def test_options_that_do_not_fit(run, make_wave, options, message):
@@ -247,10 +249,66 @@ def test_standard_input_once_and_without_channels(run):
         run("-", "--channel", 0)
 
 
-@pytest.mark.parametrize("option", [["-"], ["--chunk", "0.64"], ["--left", "2"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["-"],
+        ["--chunk", "0.64"],
+        ["--left", "0"],
+        ["--microphone"],
+        ["--trailing-silence", "1"],
+        ["--silence-without-word", "1"],
+        ["--longest-utterance", "9"],
+    ],
+)
 def test_options_of_streams_need_stream(option):
-    with pytest.raises(InputError, match="give --stream"):
+    with pytest.raises(InputError, match=f"{option[0]}.*give --stream"):
         main(["a.wav", *option, "--exp-dir", "exp/x"])
+
+
+def test_nothing_to_transcribe(run):
+    with pytest.raises(InputError, match="nothing to transcribe: give files"):
+        main(["--exp-dir", "exp/x"])
+    with pytest.raises(InputError, match="nothing to transcribe: give files"):
+        run()
+
+
+OPTIONS = {
+    "after_speech": "--trailing-silence",
+    "without_speech": "--silence-without-word",
+    "longest": "--longest-utterance",
+}
+
+
+@pytest.mark.parametrize("field", OPTIONS)
+def test_each_end_point_has_its_option(field):
+    args = parser().parse_args(["a.wav", "--exp-dir", "exp/x", OPTIONS[field], "3.5"])
+    assert read_end_points(args) == EndPoints(**{field: 3.5})
+
+
+@pytest.mark.parametrize("field", ["after_speech", "longest"])
+def test_utterances_end_where_an_option_says(run, make_wave, recognizer, field):
+    wave = make_wave("a.wav", 6.0)
+    rules = replace(NEVER, **{field: getattr(RULES, field)})
+    expected = listen(recognizer, read_audio(wave, 16000), [], rules)
+    flags = [
+        word for name, option in OPTIONS.items() for word in (option, vars(rules)[name])
+    ]
+    search = recognizer.config.decode
+    changes = [f"decode={search.name}"] if search.has_beam else []
+    given = ["--chunk", 0.32, "--left", 2, *flags, "--decode", *changes]
+    lines = run(wave, *given)[1].splitlines()
+    assert [line.split("\t")[1:] for line in lines] == [
+        [f"{one.start:.2f}", f"{one.end:.2f}", one.text] for one in expected
+    ]
+    assert len(lines) > 1
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan"])
+@pytest.mark.parametrize("option", OPTIONS.values())
+def test_end_points_that_cannot_be(run, option, value):
+    with pytest.raises(InputError, match=f"{option} must be above 0 seconds, got"):
+        run("a.wav", option, value)
 
 
 def test_models_of_whole_utterances(run, make_wave, exp_dir, make_exp):
@@ -264,25 +322,63 @@ def test_a_model_that_has_seen_all_that_came_before_takes_any_left(
     run, make_wave, make_exp
 ):
     wave, exp = make_wave("a.wav", 1.0), make_exp([16], [None])
-    with pytest.raises(InputError, match=r"give --left"):
+    with pytest.raises(InputError, match=r"give decode\.left"):
         run(wave, exp=exp)
     assert run(wave, "--left", 5, exp=exp)[0] == 0
 
 
-def test_a_terminal_shows_what_is_said_so_far(run, make_wave, monkeypatch):
+@pytest.mark.parametrize("search", CHANGES.values(), ids=CHANGES)
+def test_a_terminal_shows_what_is_said_so_far(run, make_wave, monkeypatch, search):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    out = run(make_wave("a.wav", 3.0))[1]
+    out = run(make_wave("a.wav", 3.0), "--decode", *search)[1]
     *partial, last = terminal.getvalue().split("\r\x1b[K")[1:]
     (text,) = (line.split("\t")[3] for line in out.splitlines())
     assert len(partial) == 4  # chunks of 0.64 s in 3 s
     assert text
     assert "real-time factor" in last
-    columns = shutil.get_terminal_size().columns
-    for part, following in pairwise(partial):
-        assert len(part) < columns
-        assert len(following) == columns - 1 or following.startswith(part)
+    columns, before, faint = shutil.get_terminal_size().columns, "", 0
+    for part in partial:
+        sure, _, rest = part.partition("\x1b[2m")
+        rest, normal, _ = rest.partition("\x1b[22m")
+        assert bool(rest) == bool(normal)
+        faint += len(rest)
+        assert len(sure + rest) < columns
+        # What is not faint stays, but for what the line has no room for.
+        assert len(sure + rest) == columns - 1 or sure.startswith(before)
+        before = sure
+    assert bool(faint) == bool(search)
+
+
+def resident():
+    """Return the memory that this process holds, MiB."""
+    (line,) = (
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmRSS:")
+    )
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux")
+def test_six_minutes_are_what_a_set_in_chunks_says_and_take_no_memory(
+    recognizer, make_wave
+):
+    recognizer = replace(recognizer, chunks=(16, 4))
+    audio = read_audio(make_wave("a.wav", 360.0), 16000)
+    live, held = Live(recognizer, size=16, left=4, end_points=NEVER), []
+    found = []
+    for minute in audio.split(60 * 16000):
+        for packet in minute.split(640):
+            found += live.push(packet)
+        held.append(resident())
+    found += live.push(audio[:0], ended=True)
+    assert held[-1] - held[0] < 6  # its samples take 19 MiB, its features 10
+    texts = recognizer.texts(recognizer.find(audio_batch([audio], 16000)))
+    assert [one.text for one in found] == texts
+    assert len(texts[0]) > 2000
