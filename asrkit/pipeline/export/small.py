@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from asrkit.export import sherpa
 from asrkit.export.folder import onnx_name
 from asrkit.export.gate import INT8, WER
 from asrkit.export.onnx_file import OnnxNetwork, products, quantize
@@ -25,15 +26,16 @@ def write_all_small(measures: Sequence[Measure], folder: Path) -> dict[str, list
     return {name: blocks for name, blocks in kept.items() if blocks}
 
 
-def write_small(measure: Measure, folder: Path, kept: list[str]) -> list[str]:
+def write_small(measure: Measure, folder: Path, shared: list[str]) -> list[str]:
     """Write a part's files of 8 bits; return the blocks that stay in float.
 
     All products are of 8 bits at first. As long as that costs more words than is
     allowed, the block whose 8 bits alone change most of what the acoustic file gives
     is taken back, and the next; at last the joiner. If nothing helps, all are of 8
-    bits.
+    bits, but for what another part has in float and shares.
     """
     part, wer = measure.part, measure.model.wer
+    kept = list(shared)
     order: list[str] | None = None
     while (found := _try(measure, folder, kept)) - wer > WER:
         if order is None:
@@ -44,8 +46,8 @@ def write_small(measure: Measure, folder: Path, kept: list[str]) -> list[str]:
                 "%s: with all in float WER is %.2f instead of %.2f, too: 8 bits it is",
                 part.name, found, wer,
             )  # fmt: skip
-            _try(measure, folder, [])
-            return []
+            _try(measure, folder, shared)
+            return shared
         kept.append(order.pop(0))
         logger.info(
             "%s: with 8 bits WER %.2f instead of %.2f, more than %g points: %s stays "
@@ -56,13 +58,19 @@ def write_small(measure: Measure, folder: Path, kept: list[str]) -> list[str]:
 
 
 def _try(measure: Measure, folder: Path, kept: list[str]) -> float:
-    """Write files of 8 bits but for some blocks; return their WER."""
+    """Write files of 8 bits but for some blocks; return their WER.
+
+    It is the larger one of two engines: they round differently.
+    """
     for name in (measure.part.acoustic, *SMALL):
         if name in measure.part.networks:
             source = folder / onnx_name(name)
             keep = products(source).keys() & set(kept)
             quantize(source, folder / onnx_name(name, int8=True), keep=keep)
-    return measure.onnxruntime(folder, INT8).wer
+    found = measure.onnxruntime(folder, INT8).wer
+    if not sherpa.is_installed():
+        return found
+    return max(found, measure.sherpa(folder, INT8).wer)
 
 
 def worst_first(measure: Measure, folder: Path) -> list[str]:
