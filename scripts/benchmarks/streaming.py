@@ -202,7 +202,7 @@ def _hear(
         heard += len(packet)
         start = time.perf_counter()
         listener.push([packet], ended=heard == len(audio))
-        tokens = listener.search.found()[0].tokens
+        tokens = listener.search.found()[0][0].tokens
         seconds = time.perf_counter() - start
         taken += seconds
         times += [heard / rate + seconds] * (len(tokens) - len(times))
