@@ -106,7 +106,7 @@ def test_sherpa_onnx_finds_the_same(run, stream_dir, waves):
     same(recognizer, whole, GreedySearch(1)(recognizer.model, *encoded))
     same(recognizer, ctc, CtcGreedySearch()(recognizer.model, *encoded))
     for found, samples in zip(live, audio, strict=True):
-        same(recognizer, [found], [listen(recognizer, samples)])
+        same(recognizer, [found], listen(recognizer, samples))
 
 
 def listen(recognizer, samples):
