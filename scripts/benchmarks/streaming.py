@@ -19,7 +19,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -38,7 +38,7 @@ from asrkit.decoding.greedy import GreedySearch
 from asrkit.decoding.scoring.score import GAP, Hypothesis, WordAlignment, score
 from asrkit.models.chunks import EncoderChunksConfig
 from asrkit.models.streaming import Streams
-from asrkit.pipeline.decode.live import choose_chunks
+from asrkit.pipeline.decode.chunks import choose_chunks
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.utils.errors import InputError
@@ -110,7 +110,7 @@ def main() -> int:
 
 def _met(recognizer: Recognizer) -> list[float]:
     """Return the chunks of the training, seconds."""
-    chunks = getattr(recognizer.config.model.encoder, "chunks", EncoderChunksConfig())
+    chunks = getattr(recognizer.config.encoder, "chunks", EncoderChunksConfig())
     sizes = sorted({size for size in chunks.sizes if size is not None})
     if not sizes:
         raise InputError("this model was trained without chunks (docs/streaming.md)")
@@ -125,7 +125,11 @@ def _measure(
     args: argparse.Namespace,
 ) -> Row:
     """Hear all utterances in chunks of so many seconds."""
-    size, left = choose_chunks(recognizer, chunk, args.left)
+    search = replace(recognizer.config.decode, chunk=chunk, left=args.left)
+    encoder, frame = recognizer.config.encoder, recognizer.frame_seconds
+    chosen = choose_chunks(search, encoder, frame)
+    assert chosen is not None
+    size, left = chosen
     rate = recognizer.features.sampling_rate
     found: dict[str, Shown] = {}
     taken = 0.0
