@@ -82,7 +82,7 @@ def run_pipeline(config: Config, world: World) -> None:
         if (reason := why_left_out(run)) is None:
             run.stage.run(replace(run, corpus=corpus))
         elif world.is_main:
-            write_done(run.folder, {"left_out": reason, "seconds": 0.0})
+            write_done(run.folder, {"left_out": reason})
         world.wait()  # the first process has written what the next stage takes
 
 

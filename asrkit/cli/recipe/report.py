@@ -91,6 +91,9 @@ def stages(exp_dir: Path) -> Sequence[tuple[str, ...]]:
     rows = [("stage", "updates", "minutes", "peak memory", "best on dev")]
     for path in sorted(exp_dir.glob("*/done"), key=lambda path: path.stat().st_mtime):
         facts = json.loads(path.read_text(encoding="utf-8"))
+        if "left_out" in facts:
+            rows.append((path.parent.name, "", "", "", "left out"))
+            continue
         best = next((f"{n} {facts[n]:.2f}" for n in MEASURES if n in facts), "")
         rows.append(
             (
