@@ -19,7 +19,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -38,7 +38,7 @@ from asrkit.decoding.greedy import GreedySearch
 from asrkit.decoding.scoring.score import GAP, Hypothesis, WordAlignment, score
 from asrkit.models.chunks import EncoderChunksConfig
 from asrkit.models.streaming import Streams
-from asrkit.pipeline.decode.live import choose_chunks
+from asrkit.pipeline.decode.chunks import choose_chunks
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
 from asrkit.utils.errors import InputError
@@ -125,7 +125,11 @@ def _measure(
     args: argparse.Namespace,
 ) -> Row:
     """Hear all utterances in chunks of so many seconds."""
-    size, left = choose_chunks(recognizer, chunk, args.left)
+    config = recognizer.config
+    search = replace(config.decode, chunk=chunk, left=args.left)
+    chunks = choose_chunks(search, config.encoder, recognizer.frame_seconds)
+    assert chunks is not None
+    size, left = chunks
     rate = recognizer.features.sampling_rate
     found: dict[str, Shown] = {}
     taken = 0.0
