@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Collection, Mapping
 from importlib.util import find_spec
@@ -27,7 +28,10 @@ def check_packages() -> None:
     """
     for name in ("onnx", "onnxruntime"):
         if find_spec(name) is None:
-            raise InputError(f"{name} is not installed; pip install 'asrkit[onnx]'")
+            raise InputError(
+                f"{name} is not installed; {sys.executable} -m pip install onnx "
+                "onnxruntime"
+            )
 
 
 def write_onnx(
