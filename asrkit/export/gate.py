@@ -118,7 +118,7 @@ def table(variants: Sequence[Variant]) -> list[str]:
         "  ".join(
             cell.ljust(width) if place < 3 else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
+        ).rstrip()
         for row in rows
     ]
 

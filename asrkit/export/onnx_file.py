@@ -2,16 +2,17 @@
 
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from asrkit.export.networks import Network
+from asrkit.runtime.networks import Network as FileNetwork
 from asrkit.utils.errors import InputError
 
 _BLOCK = re.compile(r"blocks\.\d+")
@@ -27,7 +28,10 @@ def check_packages() -> None:
     """
     for name in ("onnx", "onnxruntime"):
         if find_spec(name) is None:
-            raise InputError(f"{name} is not installed; pip install 'asrkit[onnx]'")
+            raise InputError(
+                f"{name} is not installed; {sys.executable} -m pip install onnx "
+                "onnxruntime"
+            )
 
 
 def write_onnx(
@@ -119,7 +123,7 @@ def products(path: Path) -> dict[str, list[str]]:
 
 
 class OnnxNetwork:
-    """A network in a file, run by onnxruntime on the CPU.
+    """A network in a file, as asrkit.runtime runs it, for tensors.
 
     Args:
         path: The file.
@@ -129,24 +133,9 @@ class OnnxNetwork:
     """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 4  # What fails is raised, too.
-        try:
-            self.session: Any = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its errors have no common class
-            raise InputError(
-                f"onnxruntime {onnxruntime.__version__} cannot open {path}: {error}; "
-                "export it again, or take an onnxruntime that reads its operators"
-            ) from error
-        self.names = [one.name for one in self.session.get_inputs()]
+        self.network = FileNetwork(path, torch.get_num_threads())
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         """Run it; inputs and outputs come in the order of the file."""
-        arrays = (one.detach().numpy() for one in inputs)
-        outputs = self.session.run(None, dict(zip(self.names, arrays, strict=True)))
+        outputs = self.network(*(one.detach().numpy() for one in inputs))
         return [torch.from_numpy(one) for one in outputs]

@@ -1,14 +1,15 @@
-"""Greedy search as sherpa-onnx does it, with networks in ONNX files."""
+"""What searches find in a batch, with networks in ONNX files."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from asrkit.runtime.search import Search
+from asrkit.runtime.transcript import Labels
+
 Run = Callable[..., Sequence[Tensor]]
 """A network in a file."""
-Labels = list[tuple[int, int]]
-"""Label and encoder frame of each that was emitted."""
 
 
 def encode_chunks(
@@ -29,47 +30,19 @@ def encode_chunks(
     return torch.cat(frames, dim=1)
 
 
-def greedy(
-    decoder: Run, joiner: Run, encoded: Tensor, enc_lens: Tensor, context: int
+def search_each(
+    begin: Callable[[], Search], encoded: Tensor, enc_lens: Tensor
 ) -> list[Labels]:
-    """Search a batch for a transducer's labels, at most one a frame.
+    """Search a batch, one utterance after the other, as asrkit.runtime does it.
 
     Args:
-        decoder: Maps the last labels to (N, J).
-        joiner: Maps both sides to (N, V).
-        encoded: The encoder's side, (N, T, J).
+        begin: Begins a search.
+        encoded: What the acoustic network gave, (N, T, J) or (N, T, V).
         enc_lens: (N,), int64.
-        context: Labels that the decoder sees, C.
     """
-    history = torch.full((len(enc_lens), context), -1)
-    history[:, -1] = 0
-    decoded = decoder(history)[0]
-    found: list[Labels] = [[] for _ in enc_lens]
-    for time in range(int(enc_lens.max())):
-        best = joiner(encoded[:, time].contiguous(), decoded)[0].argmax(dim=-1)
-        emits = (best > 0) & (time < enc_lens)
-        for row in emits.nonzero()[:, 0].tolist():
-            found[row].append((int(best[row]), time))
-        shifted = torch.cat([history[:, 1:], best[:, None]], dim=1)
-        history = torch.where(emits[:, None], shifted, history)
-        if emits.any():
-            decoded = decoder(history)[0]
+    found = []
+    for frames, length in zip(encoded.numpy(), enc_lens.tolist(), strict=True):
+        search = begin()
+        search.push(frames[:length])
+        found.append(search.labels)
     return found
-
-
-def ctc_greedy(log_probs: Tensor, enc_lens: Tensor) -> list[Labels]:
-    """Take a batch's likeliest tokens, merge repeats and drop blank.
-
-    Args:
-        log_probs: (N, T, V).
-        enc_lens: (N,), int64.
-    """
-    rows = zip(log_probs.argmax(dim=-1).tolist(), enc_lens.tolist(), strict=True)
-    return [
-        [
-            (label, time)
-            for time, label in enumerate(row[:count])
-            if label and (time == 0 or label != row[time - 1])
-        ]
-        for row, count in rows
-    ]

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from asrkit.export import sherpa_process
-from asrkit.export.search import Labels
+from asrkit.runtime.transcript import Labels
 from asrkit.utils.errors import InputError
 
 _FRAME = 0.04
@@ -55,14 +55,13 @@ def find(
         InputError: sherpa-onnx refuses the files.
     """
     ids = {as_printed(piece): index for index, piece in enumerate(tokens)}
-    found = [
+    return [
         [
             (ids[as_printed(piece)], round(time / _FRAME))
             for piece, time in zip(*one, strict=True)
         ]
         for one in _ask(call, audio, rate)
     ]
-    return found
 
 
 def as_printed(piece: str) -> str:

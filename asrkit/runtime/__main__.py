@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from asrkit.runtime.recognizer import Recognizer
+from asrkit.runtime.samples import check_samples
 from asrkit.runtime.streaming import StreamingRecognizer
 from asrkit.runtime.transcript import Transcript
 from asrkit.runtime.wave_files import read_wave
@@ -18,19 +19,27 @@ BAD_INPUT = 2
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Recognize files; return the exit status."""
+    """Recognize files; the status is 2 when one could not be."""
     parser = _parser()
     args = parser.parse_args(arguments)
     if args.ctc and args.beam > 1:
         parser.error("--beam: there is no beam search for CTC here")
     try:
         transcribe = _load(args)
-        for path in args.files:
-            print(f"{path}\t{_text(transcribe, path)}", flush=True)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    return 0
+        return _complain(error)
+    status = 0
+    for path in args.files:
+        try:
+            print(f"{path}\t{_text(transcribe, path)}", flush=True)
+        except InputError as error:
+            status = _complain(error)
+    return status
+
+
+def _complain(error: InputError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _load(args: argparse.Namespace) -> Callable[[np.ndarray, int], Transcript]:
@@ -49,7 +58,7 @@ def _stream(
     recognizer: StreamingRecognizer, samples: np.ndarray, rate: int
 ) -> Transcript:
     stream = recognizer.stream()
-    stream.accept(samples, rate)
+    stream.accept(check_samples(samples, rate, recognizer.facts.sample_rate), rate)
     return stream.finish()
 
 

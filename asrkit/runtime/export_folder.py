@@ -45,24 +45,27 @@ class Files:
         """Open a network that has no file of 8 bits."""
         return Network(self.folder / f"{name}.onnx", self.threads)
 
-    def streaming_encoder(self) -> str:
-        """Return the name of the one encoder for streams.
+    def streaming_encoder(self, name: str | None) -> Network:
+        """Open an encoder for streams: this one, or the only one.
 
         Raises:
-            InputError: There is none, or more than one.
+            InputError: There is none, or it is not told which.
         """
         names = sorted(
             path.name.removesuffix(self._ending)
             for path in self.folder.glob(f"encoder-*{self._ending}")
             if self.int8 or not path.name.endswith(".int8.onnx")
         )
-        if len(names) != 1:
-            found = ", ".join(names) or "none"
+        chosen = [one for one in names if name in (None, one)]
+        if len(chosen) != 1:
+            wanted = "which encoder is to stream?" if name is None else f"no {name}."
+            bits, option = (" of 8 bits", " --int8") if self.int8 else ("", "")
             raise InputError(
-                f"{self.folder}: which encoder is to stream? There are: {found}; name "
-                "one, or export one (docs/export.md)"
+                f"{self.folder}: {wanted} Encoders for streams{bits} there: "
+                f"{', '.join(names) or 'none'}; scripts/export.py --streaming{option} "
+                "writes one"
             )
-        return names[0]
+        return self.open(chosen[0])
 
     def tokens(self) -> list[str]:
         """Read the piece of each label.
@@ -97,18 +100,20 @@ class Opened:
     """Computes features."""
 
     @classmethod
-    def transducer(cls: type[_Kind], files: Files, encoder: str, beam: int) -> _Kind:
+    def transducer(
+        cls: type[_Kind], files: Files, encoder: Network, beam: int
+    ) -> _Kind:
         """Open the transducer with one of its encoders.
 
         Raises:
             InputError: A file is missing, or is not of this export.
         """
-        hears, joiner = files.open(encoder), files.open("joiner")
-        decoder, tokens = files.open_full("decoder"), files.tokens()
-        facts = read_facts([hears, decoder, joiner], len(tokens))
+        joiner, decoder = files.open("joiner"), files.open_full("decoder")
+        tokens = files.tokens()
+        facts = read_facts([encoder, decoder, joiner], len(tokens))
         joint = Joint(decoder, joiner, facts.context_size)
         fbank = Fbank(facts.sample_rate, facts.feature_dim)
-        return cls(hears, transducer_search(joint, beam), tokens, facts, fbank)
+        return cls(encoder, transducer_search(joint, beam), tokens, facts, fbank)
 
     @classmethod
     def ctc(cls: type[_Kind], files: Files) -> _Kind:

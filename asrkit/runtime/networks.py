@@ -25,8 +25,8 @@ class Network:
     def __init__(self, path: Path, threads: int) -> None:
         if not path.is_file():
             raise InputError(
-                f"{path}: no such file; scripts/export.py writes it, with --int8 those "
-                "of 8 bits"
+                f"{path}: no such file; scripts/export.py writes it, to EXP_DIR/export "
+                "if not told otherwise, and with --int8 those of 8 bits"
             )
         self.path = path
         self.session = _open(path, threads)
@@ -70,7 +70,9 @@ def _open(path: Path, threads: int) -> Any:
         )
     except Exception as error:  # onnxruntime's errors have no common class
         raise InputError(
-            f"{path} cannot be opened: {str(error).splitlines()[0]}; export it again"
+            f"onnxruntime {onnxruntime.__version__} cannot open {path}: "
+            f"{str(error).splitlines()[0]}; export it again, or take an onnxruntime "
+            "that reads its operators"
         ) from error
 
 

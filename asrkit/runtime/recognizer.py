@@ -35,7 +35,7 @@ class Recognizer(Opened):
         """
         files = Files(Path(folder), int8=int8, threads=threads)
         if files.has("encoder") or not files.has("ctc"):
-            return cls.transducer(files, "encoder", beam)
+            return cls.transducer(files, files.open("encoder"), beam)
         if beam > 1:
             raise InputError(
                 f"{folder} has no transducer: there is no beam search for CTC here"

@@ -44,11 +44,7 @@ class StreamingRecognizer(Opened):
                 several encoders to choose from.
         """
         files = Files(Path(folder), int8=int8, threads=threads)
-        name = files.streaming_encoder() if encoder is None else encoder
-        opened = cls.transducer(files, name, beam)
-        for key in ("T", "decode_chunk_len"):
-            opened.encoder.number(key)  # it may be one for whole recordings
-        return opened
+        return cls.transducer(files, files.streaming_encoder(encoder), beam)
 
     def stream(self) -> "Stream":
         """Begin a stream."""

@@ -1,6 +1,6 @@
 """What was said, as labels and as text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from asrkit.text.tokenizer import UNK_ID
@@ -32,5 +32,10 @@ def transcribe(labels: Labels, tokens: Sequence[str], frame: float) -> Transcrip
     # The first two are blank and <sos/eos>, which are no text.
     said = [(tokens[label], time) for label, time in labels if label >= UNK_ID]
     pieces = [piece for piece, _ in said]
-    text = " ".join("".join(pieces).replace("▁", " ").split())
-    return Transcript(text, pieces, [round(frame * time, 3) for _, time in said])
+    times = [round(frame * time, 3) for _, time in said]
+    return Transcript(join(pieces), pieces, times)
+
+
+def join(pieces: Iterable[str]) -> str:
+    """Put pieces in a row; their boundary marks become spaces."""
+    return " ".join("".join(pieces).replace("▁", " ").split())

@@ -9,7 +9,7 @@ import numpy as np
 from asrkit.utils.errors import InputError
 
 
-def read_wave(path: Path) -> tuple[np.ndarray, int]:
+def read_wave(path: Path | str) -> tuple[np.ndarray, int]:
     """Read a recording of one channel.
 
     Without soundfile only WAV files of 16 bits can be read.
@@ -20,8 +20,10 @@ def read_wave(path: Path) -> tuple[np.ndarray, int]:
     Raises:
         InputError: It cannot be read, or has several channels.
     """
+    path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        reason = "a folder, no recording" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {reason}")
     read = _read_any if find_spec("soundfile") else _read_16_bits
     samples, rate = read(path)
     if samples.shape[1] != 1:

@@ -11,7 +11,6 @@ EXP_DIR/export.
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,6 +21,7 @@ import find_asrkit  # noqa: F401
 import numpy as np
 import torch
 
+from asrkit.cli.main import run
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.greedy import GreedySearch
 from asrkit.pipeline.decode.aligner import audio_batch
@@ -150,4 +150,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

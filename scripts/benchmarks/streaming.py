@@ -125,11 +125,11 @@ def _measure(
     args: argparse.Namespace,
 ) -> Row:
     """Hear all utterances in chunks of so many seconds."""
-    search = replace(recognizer.config.decode, chunk=chunk, left=args.left)
-    encoder, frame = recognizer.config.encoder, recognizer.frame_seconds
-    chosen = choose_chunks(search, encoder, frame)
-    assert chosen is not None
-    size, left = chosen
+    config = recognizer.config
+    search = replace(config.decode, chunk=chunk, left=args.left)
+    chunks = choose_chunks(search, config.encoder, recognizer.frame_seconds)
+    assert chunks is not None
+    size, left = chunks
     rate = recognizer.features.sampling_rate
     found: dict[str, Shown] = {}
     taken = 0.0

@@ -1,9 +1,11 @@
 """Scripts find asrkit in the checkout's .venv, from a shell that knows nothing."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,18 @@ def test_a_broken_venv_ends_with_that_line_too(checkout, tmp_path):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert ".venv/bin/python does not have asrkit" in line
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("scripts/**/*.py")], ids=lambda x: x.stem)
+def test_scripts_import_what_there_is(path):
+    """Few of them are run here: a name that has moved would be missed by users."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            "asrkit"
+        ):
+            module = import_module(node.module)
+            for name in node.names:
+                assert hasattr(module, name.name), f"{node.module} has no {name.name}"
 
 
 def test_every_script_finds_it_first():

@@ -26,9 +26,9 @@ def read_packets(
         num_samples: Of a packet.
 
     Raises:
-        InputError: It is WAV of another kind, or ends inside a sample.
+        InputError: It is WAV of another kind, ends inside a sample or holds no audio.
     """
-    first = file.read(4)
+    first, heard = file.read(4), 0
     left = None  # bytes to come; None: all
     if first == b"RIFF":
         left = _read_header(file, sampling_rate)
@@ -46,6 +46,9 @@ def read_packets(
         if data:
             samples = np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768
             yield torch.from_numpy(samples)
+        heard += len(data)
+        if not heard:  # what writes into the pipe has failed
+            raise InputError("standard input holds no audio")
         if len(data) < 2 * num_samples:
             return
         first = b""

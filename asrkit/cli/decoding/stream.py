@@ -179,13 +179,11 @@ class Times:
 
     def log(self, failed: int) -> None:
         """Say how long it took; the wait for a chunk to be full is not in it."""
-        median, most = np.percentile(self.chunks or [0.0], [50, 95])
-        logger.info(
-            "%.1f s of audio, real-time factor %.3f, a chunk took %.1f ms (median), "
-            "%.1f ms (95 %%), %d failed",
-            self.audio,
-            self.seconds / max(self.audio, 1e-9),
-            1000 * median,
-            1000 * most,
-            failed,
-        )
+        took = ""
+        if self.chunks:
+            median, most = 1000 * np.percentile(self.chunks, [50, 95])
+            took = (
+                f"real-time factor {self.seconds / self.audio:.3f}, a chunk took "
+                f"{median:.1f} ms (median), {most:.1f} ms (95 %), "
+            )
+        logger.info("%.1f s of audio, %s%d failed", self.audio, took, failed)

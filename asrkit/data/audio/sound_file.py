@@ -29,7 +29,7 @@ def open_sound(path: Path) -> soundfile.SoundFile:
         UnusableError: There is no such file, or it cannot be decoded.
     """
     if not path.is_file():
-        raise UnusableError("no such file")
+        raise UnusableError("a folder" if path.is_dir() else "no such file")
     if not path.stat().st_size:
         raise UnusableError("empty: no bytes")
     try:

@@ -16,10 +16,10 @@ from asrkit.export.folder import onnx_name
 from asrkit.export.gate import FLOAT, INT8, Case, Variant
 from asrkit.export.onnx_file import OnnxNetwork
 from asrkit.export.parity import apart, largest_difference
-from asrkit.export.search import Labels
 from asrkit.pipeline.decode.decode_set import pair
 from asrkit.pipeline.export.parts import Heard, Part, expectation
 from asrkit.pipeline.export.text import text_of
+from asrkit.runtime.transcript import Labels
 from asrkit.text.tokenizer import TOKENS_FILE
 
 SMALL = ("joiner",)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,11 +22,15 @@ from asrkit.export.networks import (
     JoinerNetwork,
     Network,
 )
-from asrkit.export.search import Labels, Run, ctc_greedy, encode_chunks, greedy
+from asrkit.export.onnx_file import OnnxNetwork
+from asrkit.export.search import encode_chunks, search_each
 from asrkit.export.sherpa import SherpaCall
 from asrkit.export.stream_network import StreamNetwork
 from asrkit.models.chunks import Chunking
 from asrkit.pipeline.decode.recognizer import Recognizer
+from asrkit.runtime.joint import Joint
+from asrkit.runtime.search import CtcGreedy, Greedy
+from asrkit.runtime.transcript import Labels
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,13 @@ class Part(ABC):
     def expect(self, heard: Heard) -> tuple[Tensor, Tensor, list[NBest]]:
         """Return what the acoustic file has to give, (N, T, ·) and (N,), and find."""
 
-    def encode(self, run: Run, heard: Heard) -> Tensor:
+    def encode(self, run: OnnxNetwork, heard: Heard) -> Tensor:
         """Return what the acoustic file gives."""
         return run(heard.feats, heard.lens)[0]
 
     @abstractmethod
     def search(
-        self, runs: Mapping[str, Run], encoded: Tensor, enc_lens: Tensor
+        self, runs: Mapping[str, OnnxNetwork], encoded: Tensor, enc_lens: Tensor
     ) -> list[Labels]:
         """Find labels in what the acoustic file gave, with the other files."""
 
@@ -107,11 +112,12 @@ class TransducerPart(Part):
         return self.model.encode(heard.feats, heard.lens)
 
     def search(
-        self, runs: Mapping[str, Run], encoded: Tensor, enc_lens: Tensor
+        self, runs: Mapping[str, OnnxNetwork], encoded: Tensor, enc_lens: Tensor
     ) -> list[Labels]:
         """Search greedily, one label a frame."""
         context = self.model.predictor.context_size
-        return greedy(runs["decoder"], runs["joiner"], encoded, enc_lens, context)
+        joint = Joint(runs["decoder"].network, runs["joiner"].network, context)
+        return search_each(partial(Greedy, joint), encoded, enc_lens)
 
     def sherpa(self, files: Mapping[str, Path], tokens: Path) -> SherpaCall:
         """Return sherpa-onnx's transducer."""
@@ -144,10 +150,10 @@ class CtcPart(Part):
         return self.model.ctc_log_probs(enc_out), enc_lens, found
 
     def search(
-        self, runs: Mapping[str, Run], encoded: Tensor, enc_lens: Tensor
+        self, runs: Mapping[str, OnnxNetwork], encoded: Tensor, enc_lens: Tensor
     ) -> list[Labels]:
         """Take what is likeliest."""
-        return ctc_greedy(encoded, enc_lens)
+        return search_each(CtcGreedy, encoded, enc_lens)
 
     def sherpa(self, files: Mapping[str, Path], tokens: Path) -> SherpaCall:
         """Return the CTC recognizer whose contract ours fits."""
@@ -201,7 +207,7 @@ class StreamPart(TransducerPart):
         feats = self.model.normalize(heard.feats)
         return self.network.encoder.encode_chunks(feats, heard.lens, self.chunking)
 
-    def encode(self, run: Run, heard: Heard) -> Tensor:
+    def encode(self, run: OnnxNetwork, heard: Heard) -> Tensor:
         """Run the file chunk by chunk."""
         states = self.network.start(len(heard.lens))
         return encode_chunks(run, heard.feats, self.network.frames, states)
@@ -230,7 +236,7 @@ def expectation(part: Part, batch: Batch) -> tuple[Heard, Tensor, Tensor, list[L
     """Return a batch as the part hears it, and what the model makes of it."""
     heard = part.hear(batch)
     encoded, enc_lens, nbests = part.expect(heard)
-    labels = [
+    labels: list[Labels] = [
         list(zip(nbest[0].tokens, nbest[0].frames, strict=True)) for nbest in nbests
     ]
     return heard, encoded, enc_lens, labels

@@ -8,9 +8,9 @@ import torch
 from asrkit.data.batches.batch import Batch
 from asrkit.decoding.greedy import GreedySearch
 from asrkit.decoding.scoring.score import Hypothesis, score
-from asrkit.export.search import Labels
 from asrkit.pipeline.decode.decode_set import pair
 from asrkit.pipeline.decode.recognizer import Recognizer
+from asrkit.runtime.transcript import Labels, join
 from asrkit.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -24,8 +24,7 @@ def text_of(recognizer: Recognizer, labels: Labels) -> str:
 def warn_of_text(tokenizer: Tokenizer, heard: Sequence[Sequence[int]]) -> None:
     """Say once where pieces in a row are not the text: sherpa-onnx has only those."""
     for labels in heard:
-        joined = "".join(tokenizer.tokens[label] for label in labels)
-        theirs = " ".join(joined.replace("▁", " ").split())
+        theirs = join(tokenizer.tokens[label] for label in labels)
         if theirs != (ours := tokenizer.decode(labels)):
             logger.warning(
                 "sherpa-onnx writes %r where asrkit writes %r: it puts tokens in a row",

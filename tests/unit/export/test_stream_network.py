@@ -85,7 +85,7 @@ def test_metadata_tell_the_shapes_of_the_states(tmp_path, size, left, bins):
     states = [torch.zeros(shape) for shape in block * says["num_hidden_layers"]]
     states.append(torch.zeros(3, dtype=torch.int64))
 
-    assert len(states) == len(run.names) - 1
+    assert len(states) == len(run.network.inputs) - 1
     out, *after = run(torch.randn(3, says["T"], bins), *states)
     assert out.shape == (3, size, 12)
     assert [one.shape for one in after] == [one.shape for one in states]

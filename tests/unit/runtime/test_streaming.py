@@ -1,5 +1,6 @@
 """Streams: chunk by chunk, in packets of any size."""
 
+import re
 import shutil
 from dataclasses import replace
 
@@ -176,13 +177,19 @@ def test_the_command_streams(folder, waves, capsys):
     assert capsys.readouterr().out == f"{waves[2]}\t{text}\n"
 
 
+def test_a_file_without_a_frame_is_no_stream(folder, make_wave, capsys):
+    wave = make_wave("short.wav", 0.005)
+    assert main([str(folder), "--stream", "encoder-chunk", str(wave)]) == 2
+    assert re.match(rf"error: {wave}: .* no frame", capsys.readouterr().err)
+
+
 def test_what_does_not_stream_is_refused(folder):
-    with pytest.raises(InputError, match=r"encoder\.onnx does not say its T"):
+    with pytest.raises(InputError, match=r"no encoder\. .* there: encoder-chunk;"):
         StreamingRecognizer.load(folder, "encoder")
     shutil.copy(folder / "encoder-chunk.onnx", folder / "encoder-other.onnx")
     with pytest.raises(InputError, match="encoder-chunk, encoder-other"):
         StreamingRecognizer.load(folder)
-    with pytest.raises(InputError, match=r"encoder-chunk\.int8\.onnx: no such file"):
+    with pytest.raises(InputError, match=r"no encoder-chunk\..*of 8 bits there: none"):
         StreamingRecognizer.load(folder, "encoder-chunk", int8=True)
     for path in folder.glob("encoder-*"):
         path.unlink()

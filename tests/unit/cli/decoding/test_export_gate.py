@@ -136,8 +136,8 @@ def test_other_times_are_refused(run, monkeypatch):
     def late(*args):
         return [[(label, time + 1) for label, time in one] for one in search(*args)]
 
-    search = parts.greedy
-    monkeypatch.setattr(parts, "greedy", late)
+    search = parts.search_each
+    monkeypatch.setattr(parts, "search_each", late)
     with pytest.raises(InputError, match=r"transducer, .* are found at other times"):
         run()
 

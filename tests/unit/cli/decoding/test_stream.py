@@ -172,14 +172,11 @@ def test_standard_input_is_what_a_file_is(run, make_wave, feed):
     assert (found["id"], found["duration"]) == ("stdin", 2.0)
 
 
-def test_nothing_in_standard_input(run, feed):
-    feed(b"")
-    assert run("-") == (0, "")
-
-
 @pytest.mark.parametrize(
     ("data", "message"),
     [
+        (b"", "holds no audio\n0.0 s of audio, 1 failed"),
+        (riff(b""), "holds no audio"),
         (bytes(3201), "ends inside a sample"),
         (riff(bytes(3200), rate=8000), "1 channels, 8000 Hz, 16 bits.*16000 Hz"),
         (riff(bytes(3200), rate=44100), "44100 Hz.*16000 Hz.*ffmpeg"),
