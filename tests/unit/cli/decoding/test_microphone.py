@@ -143,6 +143,15 @@ def test_a_microphone_goes_alone_and_has_one_channel(run):
         run("--microphone", "--channel", 0)
 
 
+@pytest.fixture
+def ctrl_c():
+    """Have Python's own handler, also where the tests were started to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_the_stream_and_a_second_one_the_command():
     packets = until_interrupted(iter([1, 2, 3]))
     assert next(packets) == 1
