@@ -87,11 +87,21 @@ def run_pipeline(config: Config, world: World) -> None:
 
 
 def why_left_out(run: StageRun) -> str | None:
-    """Say why a stage is not worth its time; None if it is."""
+    """Say why a stage is not worth its time; None if it is.
+
+    Raises:
+        InputError: The stage that it goes by has ended without a dev WER.
+    """
     only_if = run.stage.only_if
     if only_if.stage is None:
         return None
-    wer = read_done(run.exp_dir / only_if.stage)["wer"]
+    reached = read_done(run.exp_dir / only_if.stage)
+    if (wer := reached.get("wer")) is None:
+        raise InputError(
+            f"stage {run.folder.name} goes by the dev wer of stage {only_if.stage}, "
+            f"which has ended without one: set pipeline.stages.{run.folder.name}."
+            "only_if.stage to null, or to another stage"
+        )
     if wer <= only_if.wer:
         return None
     return (
@@ -139,13 +149,20 @@ def check_order(config: Config, exp_dir: Path) -> None:
     before: list[str] = []
     for name in config.pipeline.order:
         stage = config.pipeline.stages[name]
-        for needed in filter(None, [*stage.needs(), stage.only_if.stage]):
+        for needed in stage.needs():
             if needed not in before and not is_done(exp_dir, needed):
                 raise InputError(
                     f"stage {name} takes what stage {needed!r} leaves, but that is "
                     f"neither before it in pipeline.order "
                     f"({', '.join(config.pipeline.order)}) nor done in {exp_dir}"
                 )
+        goes_by = stage.only_if.stage
+        if goes_by and goes_by not in before and not is_done(exp_dir, goes_by):
+            raise InputError(
+                f"stage {name} goes by the dev wer of stage {goes_by!r}, but that is "
+                f"neither before it in pipeline.order nor done in {exp_dir}; to run it "
+                f"whatever the wer is, set pipeline.stages.{name}.only_if.stage=null"
+            )
         before.append(name)
 
 

@@ -24,6 +24,8 @@ def main(arguments: Sequence[str]) -> int:
     args = parser.parse_args(arguments)
     if args.ctc and args.beam > 1:
         parser.error("--beam: there is no beam search for CTC here")
+    if args.threads < 0:
+        parser.error("--threads: at least 0, which takes all cores")
     try:
         transcribe = _load(args)
     except InputError as error:

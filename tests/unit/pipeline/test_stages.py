@@ -8,7 +8,7 @@ import torch
 from asrkit.losses.mwer import MwerLossConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.pipeline.for_stage import for_stage
-from asrkit.pipeline.runner import check_order
+from asrkit.pipeline.runner import check_order, why_left_out
 from asrkit.pipeline.saved_config import read_config
 from asrkit.pipeline.snapshot import differences
 from asrkit.pipeline.stage import OnlyIfConfig
@@ -216,6 +216,24 @@ def test_a_stage_goes_by_one_that_has_a_dev_wer(config):
     ):
         with pytest.raises(ValueError, match=r"only_if.stage: .* without a dev wer"):
             replace(pipeline, stages=pipeline.stages | other)
+
+
+def test_what_a_stage_goes_by_was_run(tmp_path):
+    alone = make(
+        "pipeline.order=[nbest]", "pipeline.stages.nbest.source=./x.pt",
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"nbest\.only_if\.stage=null"):
+        check_order(alone, tmp_path)
+    # It is done, but was not selected by its wer.
+    run = stage_run(tmp_path, "nbest", "pipeline=frame_wise")
+    done = run.exp_dir / "full_sum" / "done"
+    done.parent.mkdir(parents=True)
+    done.write_text('{"loss_per_token": 0.5}')
+    with pytest.raises(InputError, match=r"ended without one: set .*only_if\.stage"):
+        why_left_out(run)
+    for wer, left_out in ((30.0, False), (30.1, True)):
+        done.write_text(f'{{"wer": {wer}}}')
+        assert (why_left_out(run) is not None) == left_out
 
 
 def test_results_are_a_stage_or_a_folder(tmp_path):
