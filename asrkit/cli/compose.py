@@ -30,7 +30,7 @@ _HELP = """\
 usage: {command} key=value ...
 
 A key is a path into the configuration below (optim.lr=1e-3) or a group (loss=ctc). A
-recipe adds experiments: --config-dir recipes/librispeech/conf experiment=tiny
+recipe adds experiments: --config-dir recipes/librispeech/conf experiment=demo
 
 --cfg job        print the configuration and stop
 --info defaults  print which files make it, and stop

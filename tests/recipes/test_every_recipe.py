@@ -14,8 +14,9 @@ def test_a_recipe_names_its_own_experiments(name):
     recipe = load(name).RECIPE
     named = {experiment for _, experiment in recipe.experiments}
     named |= {corpus.experiment for corpus in recipe.corpora.values()} - {""}
-    there = (ROOT / "recipes" / name).glob("conf/experiment/*.yaml")
-    assert named - {path.stem for path in there} == set()
+    own = (ROOT / "recipes" / name).glob("conf/experiment/*.yaml")
+    there = {path.stem for path in (*own, *ROOT.glob("conf/experiment/*.yaml"))}
+    assert named - there == set()
     hours = [most for most, _ in recipe.experiments]
     assert hours == sorted(hours)
     assert not hours or hours[-1] == float("inf")

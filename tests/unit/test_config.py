@@ -35,10 +35,13 @@ CHOICES = [
     if group != "stage"
     for name in names
 ]
-EXPERIMENTS = sorted(
-    (path.parents[2].name, path.stem)
-    for path in ROOT.glob("recipes/*/conf/experiment/*.yaml")
-)
+EXPERIMENTS = [
+    *(
+        (path.parents[2].name, path.stem)
+        for path in sorted(ROOT.glob("recipes/*/conf/experiment/*.yaml"))
+    ),
+    *(("librispeech", p.stem) for p in sorted(ROOT.glob("conf/experiment/*.yaml"))),
+]
 
 
 register()
