@@ -62,7 +62,9 @@ def test_no_two_words_sound_alike(names):
 
 
 def test_tones_are_told():
-    high, rising, low, falling, english = tonal_phonemes("妈 麻 马 骂 穷".split(), "cmn")
+    high, rising, low, falling, english = tonal_phonemes(
+        ["妈", "麻", "马", "骂", "穷"], "cmn"
+    )
     assert (high, rising, low, falling) == ("m A55", "m A35", "m A214", "m A51")
     assert english == ""  # espeak-ng 1.52 has no final IONG and goes over to English
 
