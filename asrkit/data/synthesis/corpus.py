@@ -1,4 +1,4 @@
-"""Corpora of made-up sentences, spoken by espeak-ng, in LibriSpeech layout."""
+"""Corpora of made-up sentences, spoken by espeak-ng."""
 
 import json
 import logging
@@ -6,15 +6,17 @@ import multiprocessing
 import os
 import shutil
 import signal
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import soundfile
 
-from asrkit.data.corpora.word_times import word_times_path, write_ctm
+from asrkit.data.corpora.word_times import TimedWord
 from asrkit.data.progress import track
 from asrkit.data.synthesis import espeak
+from asrkit.data.synthesis.layout import Times
 from asrkit.data.synthesis.plan import Spec, draw_plan
 from asrkit.data.synthesis.speech import SAMPLE_RATE
 from asrkit.data.synthesis.utterance import SpokenUtterance, render
@@ -29,9 +31,7 @@ _VOICES_A_PROCESS = 6
 
 
 def synthesize(folder: Path, spec: Spec, *, jobs: int | None = None) -> None:
-    """Speak a corpus into folder/{train,dev,test}/SPEAKER/1/, 16 kHz FLAC of 16 bit.
-
-    Beside each chapter's transcripts are the times of their words (`word_times`).
+    """Speak a corpus into a folder, 16 kHz and 16 bit.
 
     No two parts share a sentence, a voice or a variant. The same spec gives the same
     samples, whatever `jobs`. A finished corpus of the same version, seed and sizes is
@@ -57,7 +57,9 @@ def synthesize(folder: Path, spec: Spec, *, jobs: int | None = None) -> None:
     _check_voices(spec)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    _speak_all(draw_plan(partial, spec), jobs or os.cpu_count() or 1)
+    plan = draw_plan(partial, spec)
+    times = _speak_all(plan, jobs or os.cpu_count() or 1)
+    spec.layout.write_transcripts(partial, plan, times)
     with atomic_write(partial / DONE, "w") as file:
         json.dump(settings, file)
     shutil.rmtree(folder, ignore_errors=True)
@@ -75,7 +77,7 @@ def _check_voices(spec: Spec) -> None:
     variants = {*spec.female.split(), *spec.male.split()}
     if lacking := [
         *sorted(variants - set(espeak.variants())),
-        *sorted(set(spec.accents) - set(espeak.accents())),
+        *sorted(set(spec.accents) - set(espeak.languages())),
     ]:
         raise InputError(
             f"this espeak-ng ({espeak.data_path()}) lacks the voices "
@@ -83,36 +85,28 @@ def _check_voices(spec: Spec) -> None:
         )
 
 
-def _speak_all(plan: list[SpokenUtterance], jobs: int) -> None:
+def _speak_all(plan: list[SpokenUtterance], jobs: int) -> Times:
     # espeak-ng keeps state: what it speaks is the same every time only when a fresh
     # process speaks the same things before. So which voices share a process is fixed.
-    chapters = [
+    speakers = [
         list(items) for _, items in groupby(plan, lambda item: item.path.parent)
     ]
     blocks = [
-        chapters[first : first + _VOICES_A_PROCESS]
-        for first in range(0, len(chapters), _VOICES_A_PROCESS)
+        list(chain.from_iterable(speakers[first : first + _VOICES_A_PROCESS]))
+        for first in range(0, len(speakers), _VOICES_A_PROCESS)
     ]
+    times: dict[str, Sequence[TimedWord] | None] = {}
     with (
         track("speaking", len(plan)) as advance,
         ThreadPoolExecutor(jobs) as pool,
     ):
-        untimed = []
-        for block, lacking in zip(
-            blocks, pool.map(_speak_in_fresh_process, blocks), strict=True
-        ):
-            untimed += lacking
-            advance(sum(map(len, block)))
-    if untimed:
-        logger.warning(
-            "espeak-ng took words of %d utterances together or apart, which are "
-            "without word times: %s",
-            len(untimed),
-            ", ".join(untimed),
-        )
+        for spoken in pool.map(_speak_in_fresh_process, blocks):
+            times |= spoken
+            advance(len(spoken))
+    return times
 
 
-def _speak_in_fresh_process(chapters: list[list[SpokenUtterance]]) -> list[str]:
+def _speak_in_fresh_process(utterances: list[SpokenUtterance]) -> Times:
     with ProcessPoolExecutor(
         1,
         mp_context=multiprocessing.get_context("spawn"),
@@ -120,31 +114,23 @@ def _speak_in_fresh_process(chapters: list[list[SpokenUtterance]]) -> list[str]:
         initializer=signal.signal,
         initargs=(signal.SIGINT, signal.SIG_IGN),
     ) as process:
-        return process.submit(_speak_chapters, chapters).result()
+        return process.submit(_speak, utterances).result()
 
 
-def _speak_chapters(chapters: list[list[SpokenUtterance]]) -> list[str]:
-    """Return the utterances without word times."""
+def _speak(utterances: list[SpokenUtterance]) -> Times:
+    """Write recordings; return when their words are spoken."""
+    return {item.path.stem: _speak_one(item) for item in utterances}
+
+
+def _speak_one(utterance: SpokenUtterance) -> list[TimedWord] | None:
+    samples, words = render(utterance)
+    path = utterance.path
     try:
-        return [one for chapter in chapters for one in _speak_chapter(chapter)]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")
     except (soundfile.SoundFileError, OSError) as error:
-        folder = chapters[0][0].path.parents[3]
         raise InputError(
-            f"cannot write the demo corpus to {folder}: {error}; "
+            f"cannot write the demo corpus to {path.parent}: {error}; "
             "free some disk space or choose another folder"
         ) from error
-
-
-def _speak_chapter(utterances: list[SpokenUtterance]) -> list[str]:
-    folder = utterances[0].path.parent
-    folder.mkdir(parents=True)
-    times = {}
-    for utterance in utterances:
-        samples, times[utterance.path.stem] = render(utterance)
-        soundfile.write(utterance.path, samples, SAMPLE_RATE, subtype="PCM_16")
-    lines = (f"{item.path.stem} {item.text}\n" for item in utterances)
-    transcript = folder / f"{folder.parent.name}-{folder.name}.trans.txt"
-    transcript.write_text("".join(lines), encoding="utf-8")
-    known = {id: words for id, words in times.items() if words is not None}
-    write_ctm(known, word_times_path(transcript))
-    return sorted(times.keys() - known.keys())
+    return words
