@@ -147,7 +147,7 @@ def test_8_bits_may_not_cost_words(run, monkeypatch):
 
     def deaf(self, folder, bits):
         found = onnxruntime(self, folder, bits)
-        return replace(found, wer=found.wer + 999) if bits == "int8" else found
+        return replace(found, rate=found.rate + 999) if bits == "int8" else found
 
     onnxruntime = measure.Measure.onnxruntime
     monkeypatch.setattr(measure.Measure, "onnxruntime", deaf)
