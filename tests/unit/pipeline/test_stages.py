@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.losses.mwer import MwerLossConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.pipeline.for_stage import for_stage
@@ -283,9 +284,10 @@ def test_risks_are_counted_in_tokens_words_or_phones():
     tokenizer = PhoneTokenizer(pieces, b"AB A B\nA A\nB B\n")
     a, a_end, b_end = 3, 4, 6
     row = [[a, b_end], [a_end, b_end]]  # "AB" and "A B"
-    assert risks(row, Risk.TOKEN, tokenizer) == [0, 1]
-    assert risks(row, Risk.WORD, tokenizer) == [0, 2]
-    assert risks(row, Risk.PHONE, tokenizer) == [0, 0]
+    assert risks(row, Risk.TOKEN, tokenizer, ErrorUnit.WORD) == [0, 1]
+    assert risks(row, Risk.WORD, tokenizer, ErrorUnit.WORD) == [0, 2]
+    assert risks(row, Risk.WORD, tokenizer, ErrorUnit.CHARACTER) == [0, 0]
+    assert risks(row, Risk.PHONE, tokenizer, ErrorUnit.WORD) == [0, 0]
 
 
 def test_a_score_far_below_the_others_is_suspicious():
