@@ -250,6 +250,11 @@ def test_the_best_checkpoint_is_picked_by_the_unit_of_the_run():
     assert picked("decode.unit=MIXED", "decode=beam_search") == "mer"
     own = "pipeline.stages.train.select=loss_per_token"
     assert picked("decode.unit=CHARACTER", own) == "loss_per_token"
+    other = compose(
+        "decode.unit=MIXED", "+decode@pipeline.stages.train.set.decode=beam_search"
+    )
+    assert for_stage(other, "train").decode.unit is ErrorUnit.MIXED
+    assert for_stage(other, "train").decode.name == "beam_search"
     with pytest.raises(InputError, match=r"decode\.unit is the same in all stages"):
         for_stage(compose("+pipeline.stages.train.set.decode.unit=MIXED"), "train")
 
