@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-_JOINERS = {"\u200c", "\u200d"}
+_EXTENDING = {"\u200c", "\u200d", "\uff9e", "\uff9f"}
+"""Joiners, and the voicing marks of half-width kana, which are no marks by category."""
 _HAN_AND_KANA = (
     "CJK ",
     "IDEOGRAPHIC ",
@@ -77,12 +78,11 @@ def join_words(words: Iterable[str], blank: str = " ") -> str:
     return "".join(parts)
 
 
-def split_scripts(word: str) -> Iterator[tuple[str, bool]]:
-    """Cut a word without blanks where its script changes between the two kinds.
+def split_scripts(word: str) -> Iterator[str]:
+    """Return each character of a script that is written without blanks; runs of others.
 
-    Returns:
-        Each character of a script that is written without blanks, and True; each run
-        of others, and False.
+    Args:
+        word: Without blanks.
     """
     run = ""
     for character in split_characters(word):
@@ -90,11 +90,11 @@ def split_scripts(word: str) -> Iterator[tuple[str, bool]]:
             run += character
             continue
         if run:
-            yield run, False
+            yield run
             run = ""
-        yield character, True
+        yield character
     if run:
-        yield run, False
+        yield run
 
 
 def _is_letter_of(code: str, names: tuple[str, ...]) -> bool:
@@ -105,4 +105,4 @@ def _is_letter_of(code: str, names: tuple[str, ...]) -> bool:
 @lru_cache(1 << 16)
 def is_mark(code: str) -> bool:
     """Say whether a code point belongs to the one before it."""
-    return unicodedata.category(code)[0] == "M" or code in _JOINERS
+    return unicodedata.category(code)[0] == "M" or code in _EXTENDING
