@@ -1,5 +1,7 @@
 """A picture of one utterance: its features, and the emitted tokens over time."""
 
+import warnings
+
 import torch
 from torch import Tensor
 
@@ -64,7 +66,10 @@ def _draw_with_labels(
         axes.text(time, height, piece.replace("▁", "_"), ha="center", fontsize=9)
     axes.set_xlabel(f"{title}, seconds" if title else "seconds")
     axes.set_ylabel("mel bin")
-    canvas.draw()
+    with warnings.catch_warnings():
+        # Chinese, where no font has it: boxes instead.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        canvas.draw()
     rgb = torch.tensor(memoryview(canvas.buffer_rgba()).tolist(), dtype=torch.uint8)
     return rgb[..., :3].permute(2, 0, 1)
 
