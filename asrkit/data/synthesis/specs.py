@@ -77,7 +77,7 @@ speak up to 1.6 times as fast, in rooms and in noise. Ten minutes do not suffice
 
 MANDARIN = Spec(
     version="mandarin 1",
-    utterances={"train": 3600, "dev": 100, "test": 200},
+    utterances={"train": 2700, "dev": 100, "test": 200},
     sentences=draw_mandarin,
     accents=("cmn",),
     female=_MORE_FEMALE,
@@ -87,7 +87,7 @@ MANDARIN = Spec(
         "dev": Share(female=3, male=7, voices=10),
         "train": Share(female=9, male=31, voices=40),
     },
-    rate=(220, 310),
+    rate=(260, 330),
     pitch=(35, 65),
     pitch_range=(30, 70),
     snr=(25, 40),
