@@ -121,11 +121,12 @@ class SampledLossConfig(TransducerLossConfig):
     num_samples: int = 500
     """Tokens drawn besides blank and the labels."""
     scope: Scope = Scope.BATCH
-    """BATCH: one sample for all; UTTERANCE: one for each, smaller and slower."""
+    """BATCH: one sample for all; UTTERANCE: one for each, without others' labels."""
     proposal: Proposal = Proposal.CTC
     """UNIFORM, UNIGRAM or CTC (which needs loss.weights.ctc)."""
-    log_q_correction: bool = False
-    """Divide drawn tokens by their probability to be drawn."""
+    log_q_correction: bool = True
+    """Divide drawn tokens by their probability to be drawn: the softmax's denominator
+    is that of all tokens on average, and gradients are several times as near."""
     until: float = 0.9
     """Share of the training after which the softmax is over all tokens."""
 
@@ -143,13 +144,23 @@ class SampledLossConfig(TransducerLossConfig):
     @property
     def phases(self) -> tuple[float, ...]:
         """A sample; at the end all tokens."""
-        return (*super().phases, 1.0)
+        return tuple(sorted({*super().phases, self.until}))
 
     def lattice_numbers(
         self, shape: BatchShape, vocab_size: int, joiner_dim: int
     ) -> float:
-        """Return 0: its tiles are a constant, as good as."""
-        return 0.0
+        """Return the sample's rows, their gradient, and what is drawn from.
+
+        Its tiles are a constant, as good as; CTC's posterior has a fixed size a frame.
+        """
+        least = 1 + self.num_samples
+        if self.scope is Scope.UTTERANCE:
+            rows = shape.B * min(least + shape.U, vocab_size)
+            drawn_from = 4 * shape.B * vocab_size  # proposal, times, keys, a copy
+        else:
+            rows = min(least + shape.B * shape.U, vocab_size)
+            drawn_from = shape.B * vocab_size
+        return float(2 * rows * joiner_dim + drawn_from)
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
