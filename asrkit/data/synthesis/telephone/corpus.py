@@ -23,7 +23,7 @@ def synthesize_dialogues(
 
     Args:
         folder: Where to write; made when missing.
-        spec: Says what to speak, e.g. `asrkit.data.synthesis.telephone.specs.DIALOGUES`.
+        spec: Says what to speak, e.g. `telephone.specs.DIALOGUES`.
         jobs: Processes; None for one a CPU.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What people do as they talk: hesitate, break off, laugh; and how it is written down."""
+"""What people do as they talk: hesitate, break off, laugh; and how it is written."""
 
 import random
 from collections.abc import Mapping
