@@ -12,6 +12,8 @@ _LABEL_LINE = re.compile(
 )
 _LABELS = re.compile(r"<([^<>\s]*)>(\s+|$)")
 _STM_FIELDS = 5
+CHANNELS = ("A", "B")
+"""What NIST's files call channels 0 and 1."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from asrkit.cli.recipe.stm import score_by_stm
 from asrkit.utils.errors import InputError
 from asrkit.utils.programs import find_program
 
@@ -26,6 +27,12 @@ def parser() -> argparse.ArgumentParser:
         default=Path(),
         metavar="DIR",
         help="print paths for a shell that is there (default: here)",
+    )
+    parse.add_argument(
+        "--manifests",
+        type=Path,
+        metavar="DIR",
+        help="score by the ref.stm in this folder, too, where there is one",
     )
     return parse
 
@@ -57,7 +64,9 @@ def main(argv: list[str] | None = None) -> int:
                 f"{one['rtfx']:.0f}",
             )
         )
-    lines = [render(rows)]
+    sys.stdout.write(render(rows) + "\n")
+    if args.manifests is not None:
+        score_by_stm(args.exp_dir, args.manifests)
     places = {
         "decoded text": exp_dir / "decode" / "<method>" / "recogs-<set>.txt",
         "every error": exp_dir / "decode" / "<method>" / "errs-<set>.txt",
@@ -68,8 +77,8 @@ def main(argv: list[str] | None = None) -> int:
         "try it": command(here / "scripts/transcribe.py", "FILE", "--exp-dir", exp_dir),
     }
     width = max(map(len, places))
-    lines += ["", *(f"{name.ljust(width)}  {where}" for name, where in places.items())]
-    sys.stdout.write("\n".join(lines) + "\n")
+    lines = [f"{name.ljust(width)}  {where}\n" for name, where in places.items()]
+    sys.stdout.write("\n" + "".join(lines))
     return 0
 
 

@@ -7,15 +7,12 @@ from pathlib import Path
 from asrkit.data.corpora.scan import Utterance
 from asrkit.data.corpora.telephone.text import ASIDE, REFERENCE, Rule, normalize
 from asrkit.data.left_out import LeftOut
-from asrkit.text.stm import Segment, read_stm
+from asrkit.text.stm import CHANNELS, Segment, read_stm
 from asrkit.utils.errors import InputError
 from asrkit.utils.text_file import read_text
 
 TEST_SETS = {"test_swbd": "sw_", "test_callhome": "en_"}
 """The two kinds of calls, by what the names of their recordings begin with."""
-
-CHANNELS = ("A", "B")
-"""What transcripts call the channels 0 and 1 of a recording."""
 
 # `((` and `))` would not match in some lines, and sclite knows no aside.
 _DOUBLED = Rule(r"([()])\1+", r"\1", "LDC2002T43")

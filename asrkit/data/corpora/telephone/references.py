@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+from asrkit.data.corpora.manifests import GLM, STM
 from asrkit.data.corpora.telephone.fisher import read_fisher
 from asrkit.data.corpora.telephone.hub5 import clean_stm
 from asrkit.data.corpora.telephone.switchboard import find_files
@@ -10,8 +11,6 @@ from asrkit.data.left_out import LeftOut, write_left_out
 from asrkit.utils.files import atomic_write
 from asrkit.utils.text_file import read_text
 
-STM, GLM = "ref.stm", "ref.glm"
-"""Beside manifests: what `scripts/report.py` scores by, where they are."""
 _FISHER = "fisher.txt.gz"
 
 

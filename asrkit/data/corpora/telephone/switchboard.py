@@ -23,10 +23,11 @@ from asrkit.data.corpora.folder import Source, files_below
 from asrkit.data.corpora.formats.format import Format, Part, Row, scanning
 from asrkit.data.corpora.scan import Utterance
 from asrkit.data.corpora.telephone import fisher
-from asrkit.data.corpora.telephone.hub5 import CHANNELS, TEST_SETS, read_hub5
+from asrkit.data.corpora.telephone.hub5 import TEST_SETS, read_hub5
 from asrkit.data.corpora.telephone.ms_state import Segment, read_transcript, side_of
 from asrkit.data.corpora.telephone.text import Rule, normalize
 from asrkit.data.left_out import LeftOut, UnusableError
+from asrkit.text.stm import CHANNELS
 from asrkit.utils.errors import InputError, some
 
 _RECORDING = re.compile(r"sw0?(\d{4})\.sph", re.IGNORECASE)

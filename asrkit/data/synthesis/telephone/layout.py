@@ -8,6 +8,7 @@ import soundfile
 
 from asrkit.data.synthesis.telephone.calls import Call, Turn
 from asrkit.data.synthesis.telephone.line import RATE, Heard
+from asrkit.text.stm import CHANNELS
 
 TEST_LABELS = {"sw_": "SWB", "en_": "CH"}
 _RECORDINGS = "LDC97S62/swb1_d1/data"
@@ -63,7 +64,7 @@ def write_call(
     recording.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(recording, samples, RATE, format="NIST", subtype="ULAW")
     if tested:
-        return [_stm_line(call, one) for one in heard]
+        return [stm_line(call, one) for one in heard]
     for side in (0, 1):
         segments = [one for one in heard if one.turn.side == side]
         _write_transcript(folder, call.name, side, segments, len(samples) / RATE)
@@ -80,8 +81,9 @@ def write_reference(folder: Path, lines: Sequence[str]) -> None:
     (reference / "en20000405_hub5.glm").write_text(GLM, encoding="utf-8")
 
 
-def _stm_line(call: Call, one: Heard) -> str:
-    side = "AB"[one.turn.side]
+def stm_line(call: Call, one: Heard) -> str:
+    """Return the line of a turn."""
+    side = CHANNELS[one.turn.side]
     sex = "F" if call.women[one.turn.side] else "M"
     label = next(TEST_LABELS[start] for start in TEST_LABELS if call.name[:3] == start)
     words = " ".join(piece.reference for piece in one.turn.pieces)
@@ -95,7 +97,7 @@ def _write_transcript(
     folder: Path, name: str, side: int, segments: Sequence[Heard], length: float
 ) -> None:
     number = name.removeprefix("sw")
-    id = f"sw{number}{'AB'[side]}-ms98-a"
+    id = f"sw{number}{CHANNELS[side]}-ms98-a"
     path = folder / _TRANSCRIPTS / number[:2] / number / f"{id}-trans.text"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows: list[tuple[float, float, str]] = []
