@@ -35,11 +35,12 @@ def score_by_stm(exp_dir: Path, manifests: Path) -> None:
         return
     files = {segment.file for segment in read_stm(stm, read_text(stm)).segments}
     for folder in sorted(path for path in exp_dir.glob("decode/*") if path.is_dir()):
-        lines = list(spread(_found(folder, manifests, files)))
-        if not lines:
+        found = list(_found(folder, manifests, files))
+        if not found:
             continue
         with atomic_write(folder / _HYP, "w") as file:
-            file.writelines(f"{line}\n" for line in lines)
+            file.write(f";; asrkit, {folder.name}\n")
+            file.writelines(f"{line}\n" for line in spread(found))
         glm = manifests / GLM
         rules = ["--glm", str(glm), "-dh"] if glm.is_file() else []
         sides = ["--ref", str(stm), "--hyp", str(folder / _HYP)]

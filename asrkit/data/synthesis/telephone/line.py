@@ -71,7 +71,7 @@ def _transmit(side: np.ndarray, call: Call, number: int) -> np.ndarray:
     """Return a channel as the line passes it on, noise and all, (S,) at `RATE`."""
     spoken = side[side != 0]
     noise = Noise(kind="pink", seed=_seed(call, number)).draw(len(side))
-    heard = _pass_band(side + noise * rms(spoken) / 10 ** (call.snr / 20))
+    heard = pass_band(side + noise * rms(spoken) / 10 ** (call.snr / 20))
     heard = resample(heard, SAMPLE_RATE, RATE)
     return heard * min(1, 0.98 / np.abs(heard).max())
 
@@ -80,10 +80,10 @@ def _seed(call: Call, side: int) -> int:
     return 2 * int(call.name[-4:]) + side
 
 
-def _pass_band(samples: np.ndarray) -> np.ndarray:
-    """Keep 300 to 3400 Hz, as Butterworth's filters of orders 4 and 8 do; (N,)."""
+def pass_band(samples: np.ndarray) -> np.ndarray:
+    """Keep 300 to 3400 Hz, as Butterworth's filters of orders 4 and 16 do; (N,)."""
     size = power_of_two(len(samples))
     frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE).clip(min=1)
     low, high = _BAND
-    gain = 1 / np.sqrt((1 + (low / frequency) ** 8) * (1 + (frequency / high) ** 16))
+    gain = 1 / np.sqrt((1 + (low / frequency) ** 8) * (1 + (frequency / high) ** 32))
     return np.fft.irfft(np.fft.rfft(samples, n=size) * gain, n=size)[: len(samples)]
