@@ -13,10 +13,8 @@ RATE = 8000
 _BAND = (300.0, 3400.0)
 _BURST = 0.25
 """Seconds of a noise that is marked."""
-_BREATH = 0.3
-"""Seconds at least between two turns of one speaker."""
-_EDGE = 0.5
-"""Seconds before the first turn and behind the last."""
+_EDGE = 1.0
+"""Seconds before the first turn, give or take its pause, and behind the last."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +34,15 @@ def render(call: Call) -> tuple[np.ndarray, list[Heard]]:
         Samples (S, 2) at `RATE`, a speaker a channel, and the turns in their order.
     """
     placed, heard = [], []
-    ends = [0.0, _EDGE]  # of what each side said last
     ended = _EDGE
     for turn in call.turns:
         samples = _say(turn)
         lead, trail = turn.spoken.lead, turn.spoken.trail
-        start = max(ended + turn.pause, ends[turn.side] + _BREATH + lead)
+        start = ended + turn.pause
         ended = start + len(samples) / SAMPLE_RATE
-        ends[turn.side] = ended + trail
         placed.append((turn.side, round(start * SAMPLE_RATE), samples))
         heard.append(Heard(turn, start - lead, ended + trail))
-    length = round((max(ends) + _EDGE) * SAMPLE_RATE)
+    length = round((ended + _EDGE) * SAMPLE_RATE)
     sides = np.zeros((2, length))
     for side, first, samples in placed:
         sides[side, first : first + len(samples)] += samples
