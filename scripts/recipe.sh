@@ -168,7 +168,8 @@ if from_to 6; then
     fi
 fi
 if from_to 7; then
-    "$PYTHON" scripts/report.py --exp-dir "$exp_dir" --called-from "$called_from"
+    "$PYTHON" scripts/report.py --exp-dir "$exp_dir" --called-from "$called_from" \
+        --manifests "$manifests"
 fi
 if from_to 8; then
     if [ "$exp_dir/export/parity.json" -nt "$exp_dir/average.pt" ]; then

@@ -65,7 +65,7 @@ def test_every_file_composes_and_survives_a_checkpoint(choice):
 
 @pytest.mark.parametrize(("recipe", "experiment"), EXPERIMENTS)
 def test_every_experiment_builds(recipe, experiment):
-    phones = "zhou2022_librispeech" in experiment
+    phones = experiment in ("zhou2022_librispeech", "switchboard_phone")
     extra = ["tokenizer.lexicon=lexicon.txt"] if phones else []
     chosen = f"experiment={experiment}"
     config = make(chosen, "encoder.num_layers=1", *extra, recipe=recipe)

@@ -14,7 +14,7 @@ from asrkit.cli.data import make_lexicon
 from asrkit.cli.data.prepare import AUDIO, add_reading
 from asrkit.cli.recipe.recipe import Recipe
 from asrkit.cli.recipe.settings import choose_settings
-from asrkit.data.corpora.folder import Reading, find_sources
+from asrkit.data.corpora.folder import Reading
 from asrkit.data.corpora.formats.format import Prepared
 from asrkit.data.corpora.manifests import (
     left_out_path,
@@ -81,7 +81,7 @@ def _find_parts(recipe: Recipe, folder: Path, reading: Reading) -> dict[str, _Pa
             name: _Part(
                 source.files(), str(source), partial(reading.prepare, source, name)
             )
-            for name, source in find_sources(folder).items()
+            for name, source in recipe.find_sources(folder).items()
         }
     return {
         name: _Part(
@@ -110,6 +110,9 @@ def _stage_1(recipe: Recipe, corpus_dir: Path, folder: Path, reading: Reading) -
     for name, part in parts.items():
         print(f"  {name}: reading {part.origin}", flush=True)
         print("  " + write_part(name, *part.prepare(), folder, recipe.name))
+    if recipe.beside is not None:
+        for said in recipe.beside(corpus_dir, folder):
+            print(f"  {said}")
     for gone in set(list_parts(folder)) - set(parts):
         manifest_path(folder, gone).unlink()
     with atomic_write(marker, "w") as file:

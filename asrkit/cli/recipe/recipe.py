@@ -1,11 +1,12 @@
 """What a recipe knows of its corpora."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lhotse import CutSet
 
+from asrkit.data.corpora.folder import Source, find_sources
 from asrkit.data.left_out import LeftOut
 
 
@@ -39,11 +40,17 @@ class Recipe:
     """By what --corpus calls them, the default first. Any other name is a folder."""
     layout: str = "LibriSpeech layout, or in any other that prepare.py reads"
     """What a folder has to be in."""
+    find_sources: Callable[[Path], Mapping[str, Source]] = find_sources
+    """Finds what the parts in a folder are read from; not called with `find_parts`."""
     find_parts: Callable[[Path], list[str]] | None = None
-    """Lists the parts in a folder; None: `asrkit.data.corpora.folder` does."""
+    """Lists the parts in a folder, each in a folder of its name."""
     prepare_part: Callable[..., tuple[CutSet, list[LeftOut]]] | None = None
     """(folder, part, jobs=None) -> the part's cuts, and what was left out; goes with
     `find_parts`."""
+    beside: Callable[[Path, Path], Iterable[str]] | None = None
+    """Makes what a corpus has beside its parts, ref.stm and ref.glm to score by, text
+    for language models: (folder of the parts, folder of the manifests) -> lines that
+    say what."""
     experiments: Sequence[tuple[float, str]] = ()
     """Hours of training audio below which to take a file of conf/experiment, ascending;
     empty: the defaults of conf/."""

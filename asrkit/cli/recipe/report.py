@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from asrkit.cli.recipe.stm import score_by_stm
 from asrkit.decoding.scoring.error_unit import ERROR_RATES
 from asrkit.decoding.scoring.wer_files import read_results, unit_of
 from asrkit.utils.errors import InputError
@@ -30,6 +31,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="print paths for a shell that is there (default: here)",
     )
+    parse.add_argument(
+        "--manifests",
+        type=Path,
+        metavar="DIR",
+        help="score by the ref.stm in this folder, too, where there is one",
+    )
     return parse
 
 
@@ -47,7 +54,9 @@ def main(argv: list[str] | None = None) -> int:
     here = Path() if args.called_from.resolve() == Path.cwd() else Path.cwd()
     exp_dir = here / args.exp_dir
     sys.stdout.write(render(stages(args.exp_dir)) + "\n\n")
-    lines = list(rate_tables(read_results(path)))
+    sys.stdout.write("\n".join(rate_tables(read_results(path))) + "\n")
+    if args.manifests is not None:
+        score_by_stm(args.exp_dir, args.manifests)
     places = {
         "decoded text": exp_dir / "decode" / "<method>" / "recogs-<set>.txt",
         "every error": exp_dir / "decode" / "<method>" / "errs-<set>.txt",
@@ -58,8 +67,8 @@ def main(argv: list[str] | None = None) -> int:
         "try it": command(here / "scripts/transcribe.py", "FILE", "--exp-dir", exp_dir),
     }
     width = max(map(len, places))
-    lines += ["", *(f"{name.ljust(width)}  {where}" for name, where in places.items())]
-    sys.stdout.write("\n".join(lines) + "\n")
+    lines = [f"{name.ljust(width)}  {where}\n" for name, where in places.items()]
+    sys.stdout.write("\n" + "".join(lines))
     return 0
 
 

@@ -6,6 +6,7 @@ from lhotse.augmentation import Resample
 from lhotse.cut import Cut, MixedCut
 from torch import Tensor
 
+from asrkit.data.audio.backend import prefer_libsndfile
 from asrkit.data.audio.channels import mix_down
 from asrkit.data.audio.unreadable import (
     UnreadableError,
@@ -54,6 +55,7 @@ def read(cut: Cut, sampling_rate: int) -> np.ndarray:
 
 
 def _load(cut: Cut, sampling_rate: int) -> np.ndarray:
+    prefer_libsndfile()
     if cut.sampling_rate == sampling_rate:
         return cut.load_audio()
     if isinstance(cut, MixedCut) and cut.transforms:

@@ -1,4 +1,4 @@
-"""Opening recordings, whichever of libsndfile and ffmpeg knows their format."""
+"""Opening recordings, whichever program knows their format."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 
 import soundfile
 
-from asrkit.data.audio.ffmpeg import convert, converted_path
+from asrkit.data.audio import ffmpeg, sphere
+from asrkit.data.audio.ffmpeg import converted_path
 from asrkit.data.left_out import UnusableError
 
 _UNKNOWN = {1, 4}
@@ -19,7 +20,16 @@ cannot seek there."""
 
 
 class _UnknownFormatError(UnusableError):
-    """libsndfile does not know the format; ffmpeg might."""
+    """libsndfile does not know the format; another program might."""
+
+    convert = staticmethod(ffmpeg.convert)
+    """Makes a FLAC file (target) of a recording (source)."""
+
+
+class _PackedError(_UnknownFormatError):
+    """SPHERE that shorten has packed."""
+
+    convert = staticmethod(sphere.unpack)
 
 
 def open_sound(path: Path) -> soundfile.SoundFile:
@@ -35,6 +45,8 @@ def open_sound(path: Path) -> soundfile.SoundFile:
     try:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
+        if sphere.is_packed(path):
+            raise _PackedError(f"cannot be decoded: {sphere.PACKED}") from error
         kind = _UnknownFormatError if error.code in _UNKNOWN else UnusableError
         raise kind(describe_failure(path, error)) from error
     except TypeError as error:  # soundfile wants to be told what no header says
@@ -51,33 +63,35 @@ def open_sound(path: Path) -> soundfile.SoundFile:
 
 
 def open_readable(path: Path, converted: Path | None) -> soundfile.SoundFile:
-    """Open a recording, or what ffmpeg makes of it where libsndfile does not know it.
+    """Open a recording, or what others make of it where libsndfile does not know it.
+
+    These are ffmpeg, and sph2pipe for packed SPHERE.
 
     Args:
         path: The recording.
-        converted: Folder of the FLAC files that ffmpeg makes, once each; None where
+        converted: Folder of the FLAC files that they make, once each; None where
             there is none.
 
     Raises:
-        UnusableError: There is no such file, or neither can decode it.
+        UnusableError: There is no such file, or none can decode it.
     """
     try:
         return open_sound(path)
-    except _UnknownFormatError:
+    except _UnknownFormatError as error:
         if converted is None:
             raise
         target = converted_path(path, converted)
         if not target.is_file():
-            convert(path, target)
+            error.convert(path, target)
         return open_sound(target)
 
 
 @contextmanager
 def open_any(path: Path) -> Iterator[soundfile.SoundFile]:
-    """Open a file that libsndfile or ffmpeg knows; nothing is kept of what is decoded.
+    """Open a file as `open_readable`; nothing is kept of what is decoded.
 
     Raises:
-        UnusableError: There is no such file, or neither can decode it.
+        UnusableError: There is no such file, or none can decode it.
     """
     with (
         TemporaryDirectory(prefix="asrkit-") as folder,

@@ -5,6 +5,7 @@ Common Voice, a table, Lhotse's manifests), or a folder that holds one list.
 """
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,8 +37,7 @@ class Source:
         """List the files that say what the part holds."""
         elsewhere = self.format.elsewhere(self.path)
         if self.path.is_dir():
-            within = sorted(path for path in self.path.rglob("*") if path.is_file())
-            return within + elsewhere
+            return files_below(self.path) + elsewhere
         return [self.path, *elsewhere]
 
     def __str__(self) -> str:
@@ -77,6 +77,17 @@ class Reading:
         return source.format.prepare(part)
 
 
+def files_below(folder: Path) -> list[Path]:
+    """List the files below a folder, through links, too.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    _check_folder(folder)
+    walk = os.walk(folder, followlinks=True)
+    return sorted(Path(where, name) for where, _, names in walk for name in names)
+
+
 def find_source(path: Path) -> Source | None:
     """Tell what a file or folder holds; None where it is no single part."""
     if format := recognize(path):
@@ -97,10 +108,7 @@ def find_sources(folder: Path) -> dict[str, Source]:
     Raises:
         InputError: There is no such folder, it holds no part, or two of one name.
     """
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder}: no such folder; give the folder that holds a corpus"
-        )
+    _check_folder(folder)
     entries = sorted(path for path in folder.iterdir() if path.name[0] != ".")
     possible = [path for path in entries if path.is_dir() or path.suffix in _LISTS]
     parts: dict[str, Source] = {}
@@ -123,6 +131,13 @@ def find_sources(folder: Path) -> dict[str, Source]:
             ", ".join(others),
         )
     return {name: parts[name] for name in sorted(parts, key=part_order)}
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: no such folder; give the folder that holds a corpus"
+        )
 
 
 def _sources_in(folder: Path) -> Iterator[Source]:

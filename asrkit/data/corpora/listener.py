@@ -19,6 +19,7 @@ from lhotse.cut import Cut, MixedCut
 from lhotse.cut.data import DataCut
 from lhotse.utils import fastcopy, to_list
 
+from asrkit.data.audio.backend import prefer_libsndfile
 from asrkit.data.audio.inspect import (
     END_TOLERANCE,
     Found,
@@ -185,6 +186,7 @@ def _store(recording: Recording, folder: Path) -> Path:
     target = folder / f"{name}-{digest.hexdigest()[:12]}.flac"
     if target.is_file():
         return target
+    prefer_libsndfile()
     samples = recording.load_audio()
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".convert-", dir=folder) as temporary:

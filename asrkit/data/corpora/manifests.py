@@ -16,6 +16,8 @@ from asrkit.data.left_out import LeftOut, write_left_out
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
 
+STM, GLM = "ref.stm", "ref.glm"
+"""Beside the manifests of a corpus that is scored by segments and rules of spelling."""
 _INFIX, _SUFFIX = "_cuts_", ".jsonl.gz"
 _DEFAULT = "librispeech"
 _SHOWN = 3

@@ -7,7 +7,7 @@ from enum import Enum
 from itertools import islice
 from pathlib import Path
 
-from asrkit.decoding.scoring.reading.text_file import numbered_lines
+from asrkit.utils.text_file import numbered_lines
 
 RECOGS_LINE = re.compile(
     r"(?P<id>.+):\t(?P<side>ref|hyp|timestamp_ref|timestamp_hyp)=(?P<words>\[.*\])"

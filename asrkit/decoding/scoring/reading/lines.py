@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.decoding.scoring.reading.formats import RECOGS_LINE, ScoringFormat
-from asrkit.decoding.scoring.reading.text_file import numbered_lines
 from asrkit.utils.errors import InputError
+from asrkit.utils.text_file import numbered_lines
 
 _TRN_LINE = re.compile(r"(?P<words>.*)\((?P<id>[^()]+)\)\s*")
 

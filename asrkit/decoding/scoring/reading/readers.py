@@ -13,9 +13,9 @@ from asrkit.decoding.scoring.reading.documents import document_rows
 from asrkit.decoding.scoring.reading.formats import ScoringFormat, tell_format
 from asrkit.decoding.scoring.reading.lines import ScoredLine, line_rows, parse_seconds
 from asrkit.decoding.scoring.reading.recordings import ctm_rows, stm_rows
-from asrkit.decoding.scoring.reading.text_file import read_lines, read_text
 from asrkit.decoding.scoring.score import Hypothesis
 from asrkit.utils.errors import InputError
+from asrkit.utils.text_file import read_lines, read_text
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asrkit.decoding.scoring.reading.lines import ScoredLine
-from asrkit.decoding.scoring.reading.timed import Segment, TimedPart, read_ctm, read_stm
+from asrkit.decoding.scoring.reading.timed import TimedPart, read_ctm
+from asrkit.text.stm import Segment, read_stm
 from asrkit.utils.errors import InputError
 
 

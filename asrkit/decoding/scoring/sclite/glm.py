@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from asrkit.decoding.scoring.reading.text_file import read_lines
 from asrkit.utils.errors import InputError
+from asrkit.utils.text_file import read_lines
 
 _APPLIES = re.compile(r';;\s+INPUT_DEPENDENT_APPLICATION\s*=\s*"([^"]*)"')
 _SETTING = re.compile(r"""\*\s*(\w+)[^"']*["']([^"']*)""")

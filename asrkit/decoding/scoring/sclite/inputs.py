@@ -8,13 +8,14 @@ from pathlib import Path
 from asrkit.decoding.scoring.reading.formats import ScoringFormat, tell_format
 from asrkit.decoding.scoring.reading.lines import trn_parts
 from asrkit.decoding.scoring.reading.readers import named, read_rows
-from asrkit.decoding.scoring.reading.text_file import read_lines, read_text
-from asrkit.decoding.scoring.reading.timed import read_ctm, read_stm
+from asrkit.decoding.scoring.reading.timed import read_ctm
 from asrkit.decoding.scoring.sclite.glm import read_glm
 from asrkit.decoding.scoring.sclite.marked import Marked, MarkedSet
 from asrkit.decoding.scoring.sclite.prepare import Preparation
 from asrkit.decoding.scoring.sclite.segments import pair_segments
+from asrkit.text.stm import read_stm
 from asrkit.utils.errors import InputError
+from asrkit.utils.text_file import read_lines, read_text
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,11 @@ from typing import TypeAlias
 import numpy as np
 
 from asrkit.decoding.scoring.reading.readers import named
-from asrkit.decoding.scoring.reading.timed import Segment, Stm, TimedPart
+from asrkit.decoding.scoring.reading.timed import TimedPart
 from asrkit.decoding.scoring.sclite.marked import Marked, MarkedSet
 from asrkit.decoding.scoring.sclite.prepare import Preparation
 from asrkit.decoding.scoring.sclite.words import NULL, Text
+from asrkit.text.stm import Segment, Stm
 from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)

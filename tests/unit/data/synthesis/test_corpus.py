@@ -142,7 +142,7 @@ def test_utterances_without_word_times_are_named(tmp_path, monkeypatch, caplog):
                for n, (item, text) in enumerate(zip(plan, ("A BOX", "OUT OF THE BOX"),
                                                     strict=True))]  # fmt: skip
     LIBRISPEECH.write_transcripts(
-        tmp_path, chapter, demo_corpus._speak_all(chapter, jobs=1)
+        tmp_path, chapter, demo_corpus._speak_all(chapter, tmp_path, jobs=1)
     )
     assert "words of 1 utterances" in caplog.text
     assert caplog.text.rstrip().endswith(": 1")
