@@ -14,14 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-CURVES = {
-    "loss per token": {
-        "train": "loss/train/loss_per_token",
-        "dev": "loss/dev/loss_per_token",
-    },
-    "WER on dev, %": {"dev": "loss/dev/wer"},
-    "learning rate": {"train": "optim/learning_rate"},
-}
+from asrkit.decoding.scoring.error_unit import ErrorUnit
+
 STYLES: dict[str, dict[str, Any]] = {
     "train": {"color": "tab:blue"},
     "dev": {"color": "tab:orange", "marker": "o", "markersize": 4},
@@ -35,10 +29,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     stages = read_stages(args.exp_dir)
+    drawn = choose_curves(stages)
     figure = Figure(figsize=(12, 3.2), layout="constrained")
     canvas = FigureCanvasAgg(figure)
     for axes, (title, curves) in zip(
-        figure.subplots(1, len(CURVES)), CURVES.items(), strict=True
+        figure.subplots(1, len(drawn)), drawn.items(), strict=True
     ):
         start = 0
         for events in stages.values():
@@ -71,6 +66,20 @@ def read_stages(exp_dir: Path) -> dict[str, EventAccumulator]:
             stages[folder.name] = EventAccumulator(str(folder / "tensorboard"))
             stages[folder.name].Reload()
     return stages
+
+
+def choose_curves(stages: dict[str, EventAccumulator]) -> dict[str, dict[str, str]]:
+    """Return title -> label -> tag; of the error rates the one that the run has."""
+    tags = {tag for events in stages.values() for tag in events.Tags()["scalars"]}
+    unit = next(unit for unit in ErrorUnit if f"loss/dev/{unit.scalar}" in tags)
+    return {
+        "loss per token": {
+            "train": "loss/train/loss_per_token",
+            "dev": "loss/dev/loss_per_token",
+        },
+        f"{unit.rate} on dev, %": {"dev": f"loss/dev/{unit.scalar}"},
+        "learning rate": {"train": "optim/learning_rate"},
+    }
 
 
 def name_stages(axes: Axes, stages: dict[str, EventAccumulator]) -> None:

@@ -4,6 +4,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from asrkit.config import schema_name
+from asrkit.decoding.search import SearchConfig
 from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.config import Config
 from asrkit.utils.errors import InputError, unknown_key
@@ -26,6 +27,9 @@ def apply_overrides(config: Config, overrides: list[str]) -> Config:
         if group not in known:
             raise InputError(unknown_key(group, known))
         new = _set(getattr(config, group), rest, value) if rest else _choose(key, value)
+        if isinstance(new, SearchConfig) and not rest:
+            # What is counted is the run's, whichever search finds it.
+            new.unit = config.decode.unit
         setattr(config, group, new)
     return config
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from torch import Tensor
 
 from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion, FusionConfig, lm_name
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.models.asr_model import AsrModel
 from asrkit.text.tokenizer import Tokenizer
 from asrkit.transducer.rules import Topology
@@ -107,6 +108,10 @@ class SearchConfig(ABC):
     """Taken from the logit of blank: more of it, fewer deletions."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
     """Language models and phrases that take part in the search."""
+    unit: ErrorUnit = ErrorUnit.WORD
+    """What errors are counted in, on dev and on test sets: WORD (WER), CHARACTER (CER,
+    blanks left out, as for Chinese), or MIXED (MER: characters of scripts written
+    without blanks, words of the others)."""
     chunk: float | None = None
     """Seconds of audio that are encoded at once, one of those that encoder.chunks.sizes
     had in training; null: the whole utterance. Validation hears whole utterances."""

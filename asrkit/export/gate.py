@@ -8,8 +8,8 @@ from asrkit.export.parity import TOLERANCE
 
 TOKENS = 0.001
 """Share of the model's tokens that files in float may find otherwise."""
-WER = 0.2
-"""Points of WER that 8 bits may add."""
+POINTS = 0.2
+"""Points of the error rate that 8 bits may add."""
 FLOAT, INT8 = "float", "int8"
 _SHOWN = 5  # differences in a message
 
@@ -44,8 +44,10 @@ class Variant:
     """Tokens inserted, deleted or replaced against these."""
     moved: int
     """Tokens at another frame, in utterances whose tokens are the same."""
-    wer: float
-    """Percent."""
+    rate: float
+    """Error rate, percent."""
+    rate_name: str
+    """WER, or CER or MER."""
     size: int | None
     """Bytes of its files; None: it has none."""
     cases: list[Case] = field(default_factory=list)
@@ -63,23 +65,25 @@ class Variant:
 
     def as_plain(self) -> dict[str, Any]:
         """Return it for a JSON file."""
-        return {**asdict(self), "share": self.share}
+        plain = asdict(self)
+        rate = {plain.pop("rate_name").lower(): plain.pop("rate")}
+        return {**plain, **rate, "share": self.share}
 
 
 def failures(variants: Sequence[Variant]) -> list[str]:
     """Say what is beyond the limits, a line each."""
     model = {one.part: one for one in variants if one.engine == "torch"}
     return [
-        line for one in variants for line in _failures(one, model[one.part].wer)
+        line for one in variants for line in _failures(one, model[one.part].rate)
     ]  # fmt: skip
 
 
-def _failures(one: Variant, wer: float) -> Iterable[str]:
+def _failures(one: Variant, rate: float) -> Iterable[str]:
     if one.bits == INT8:
-        if one.wer - wer > WER + 1e-9:
+        if one.rate - rate > POINTS + 1e-9:
             yield (
-                f"{one.name}: WER {one.wer:.2f} instead of {wer:.2f}, {WER:g} points "
-                f"are allowed{_some(one.cases)}"
+                f"{one.name}: {one.rate_name} {one.rate:.2f} instead of {rate:.2f}, "
+                f"{POINTS:g} points are allowed{_some(one.cases)}"
             )
         return
     if one.difference is not None and one.difference > TOLERANCE:
@@ -111,7 +115,8 @@ def _some(cases: Sequence[Case]) -> str:
 
 def table(variants: Sequence[Variant]) -> list[str]:
     """Return the lines of the table."""
-    head = ("part", "engine", "bits", "difference", "tokens", "%", "WER", "MB")
+    rate = variants[0].rate_name
+    head = ("part", "engine", "bits", "difference", "tokens", "%", rate, "MB")
     rows = [head, *(_row(one) for one in variants)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
@@ -131,6 +136,6 @@ def _row(one: Variant) -> tuple[str, ...]:
         "" if one.difference is None else f"{one.difference:.1e}",
         f"{one.different} of {one.tokens}",
         f"{100 * one.share:.2f}",
-        f"{one.wer:.2f}",
+        f"{one.rate:.2f}",
         "" if one.size is None else f"{one.size / 1e6:.2f}",
     )

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from asrkit.export.gate import TOKENS, WER, Variant
+from asrkit.export.gate import POINTS, TOKENS, Variant
 from asrkit.export.onnx_file import OPSET
 from asrkit.export.parity import TOLERANCE
 from asrkit.utils.errors import InputError
@@ -62,7 +62,11 @@ def write_parity(
     content = {
         "equal": not failed,
         "differences_allowed": list(failed),
-        "limits": {"difference": TOLERANCE, "tokens": TOKENS, "wer": WER},
+        "limits": {
+            "difference": TOLERANCE,
+            "tokens": TOKENS,
+            variants[0].rate_name.lower(): POINTS,
+        },
         "proven_on": proven_on,
         "variants": [one.as_plain() for one in variants],
         "exported": asdict(exported),

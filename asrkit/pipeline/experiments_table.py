@@ -8,19 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
+from asrkit.decoding.scoring.error_unit import ERROR_RATES, ErrorUnit
+from asrkit.decoding.scoring.wer_files import unit_of
 from asrkit.pipeline.experiment import is_done
 from asrkit.utils.errors import InputError
 
 _LOGS = "log/train-*-0.log"
 _ALIVE = 120.0
 """Seconds after a sign of life in which a run without a lock counts as running."""
+_UNITS = {unit.scalar: unit for unit in ErrorUnit}
 _LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ (\w+) (.*)")
 _STAGE = re.compile(r"stage (\S+) \((\d+) of (\d+)\)")
 _POINT = re.compile(r"epoch ([\d.]+),? +update (\d+)")
-_DEV = re.compile(r"dev wer ([\d.]+)")
+_DEV = re.compile(rf"dev ({'|'.join(ERROR_RATES)}) ([\d.]+)")
 
 
 class State(str, Enum):
@@ -32,6 +36,14 @@ class State(str, Enum):
     DONE = "done"
     FAILED = "failed"
     """An error ended it; the end of its log says which."""
+
+
+class Rate(NamedTuple):
+    """An error rate."""
+
+    percent: float
+    unit: ErrorUnit
+    """What is counted."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,8 @@ class LogReading:
     """Of stages."""
     points: list[Point] = field(default_factory=list)
     """First and last of the stage since the last start."""
-    dev_wer: float | None = None
-    """Best so far, percent."""
+    dev_rate: Rate | None = None
+    """Best so far."""
     failed: bool = False
 
     def take_line(self, when: float, level: str, text: str) -> None:
@@ -72,8 +84,8 @@ class LogReading:
             going_on = text.startswith("going on from")
             self.points = [point] if going_on else [*self.points[:1], point]
         if match := _DEV.search(text):
-            wer = float(match[1])
-            self.dev_wer = wer if self.dev_wer is None else min(self.dev_wer, wer)
+            rate = Rate(float(match[2]), _UNITS[match[1]])
+            self.dev_rate = min(rate, self.dev_rate or rate)
 
 
 @dataclass(frozen=True)
@@ -88,10 +100,10 @@ class Experiment:
     update: int | None
     updated: float
     """Last sign of life, seconds since 1970."""
-    dev_wer: float | None
-    """Best, percent."""
-    test_wers: dict[str, float]
-    """Best of each decoded set, percent."""
+    dev_rate: Rate | None
+    """Best."""
+    test_rates: dict[str, Rate]
+    """Best of each decoded set."""
     left: float | None
     """Seconds that the stage still takes; None where it is not known."""
 
@@ -129,8 +141,8 @@ def read_experiment(folder: Path, root: Path) -> Experiment:
         else "",
         update=reading.points[-1].update if reading.points else None,
         updated=updated,
-        dev_wer=reading.dev_wer,
-        test_wers=read_test_wers(folder / "decode" / "results.json"),
+        dev_rate=reading.dev_rate,
+        test_rates=read_test_rates(folder / "decode" / "results.json"),
         left=time_left(folder, reading) if state is State.TRAINING else None,
     )
 
@@ -199,11 +211,13 @@ def time_left(folder: Path, reading: LogReading) -> float | None:
     return max(0.0, (end - now) * pace - (time.time() - last.time))
 
 
-def read_test_wers(results: Path) -> dict[str, float]:
-    """Return the best WER of each set that was decoded, percent."""
+def read_test_rates(results: Path) -> dict[str, Rate]:
+    """Return the best error rate of each set that was decoded."""
     if not results.is_file():
         return {}
-    best: dict[str, float] = {}
+    best: dict[str, Rate] = {}
     for row in json.loads(results.read_text(encoding="utf-8")):
-        best[row["set"]] = min(row["wer"], best.get(row["set"], row["wer"]))
+        unit = unit_of(row)
+        rate = Rate(row[unit.scalar], unit)
+        best[row["set"]] = min(rate, best.get(row["set"], rate))
     return best

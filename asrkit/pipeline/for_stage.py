@@ -27,6 +27,7 @@ SHARED = (
     "data.min_seconds",
     "data.max_tokens_per_second",
     "data.max_utterances",
+    "decode.unit",
 )
 """What all stages of a run have in common: it is prepared once, before the first."""
 

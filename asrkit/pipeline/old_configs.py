@@ -26,9 +26,9 @@ def update_saved(plain: Any) -> Any:
     """Return a run's saved configuration with the keys of now.
 
     `loss.hat` has become `joiner.hat`: what the weights mean is one thing for all
-    stages. What a stage repeated of the run's keys is in its place there already, but
-    for the dropout, which changed the model after it was built. What is no run's
-    configuration stays as it is.
+    stages; and `only_if.wer` `only_if.error_rate`. What a stage repeated of the run's
+    keys is in its place there already, but for the dropout, which changed the model
+    after it was built. What is no run's configuration stays as it is.
     """
     if not isinstance(plain, dict) or "pipeline" not in plain:
         return plain
@@ -39,6 +39,8 @@ def update_saved(plain: Any) -> Any:
         hats = [loss.pop("hat", False) for loss in losses if loss]
         plain["joiner"].setdefault("hat", any(hats))
     for name, stage in stages.items():
+        if "wer" in stage.get("only_if", {}):
+            stage["only_if"]["error_rate"] = stage["only_if"].pop("wer")
         if stage[CLASS] == "TrainStageConfig":
             if stage.get("dropout") is not None:
                 for part in ("encoder", "predictor"):

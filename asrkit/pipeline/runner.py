@@ -90,23 +90,23 @@ def why_left_out(run: StageRun) -> str | None:
     """Say why a stage is not worth its time; None if it is.
 
     Raises:
-        InputError: The stage that it goes by has ended without a dev WER.
+        InputError: The stage that it goes by has ended without that error rate on dev.
     """
-    only_if = run.stage.only_if
+    only_if, scalar = run.stage.only_if, run.config.decode.unit.scalar
     if only_if.stage is None:
         return None
     reached = read_done(run.exp_dir / only_if.stage)
-    if (wer := reached.get("wer")) is None:
+    if (rate := reached.get(scalar)) is None:
         raise InputError(
-            f"stage {run.folder.name} goes by the dev wer of stage {only_if.stage}, "
-            f"which has ended without one: set pipeline.stages.{run.folder.name}."
-            "only_if.stage to null, or to another stage"
+            f"stage {run.folder.name} goes by the dev {scalar} of stage "
+            f"{only_if.stage}, which has ended without one: set pipeline.stages."
+            f"{run.folder.name}.only_if.stage to null, or to another stage"
         )
-    if wer <= only_if.wer:
+    if rate <= only_if.error_rate:
         return None
     return (
-        f"best dev wer {wer:.4g} of stage {only_if.stage} is above {only_if.wer:g} "
-        "(only_if.wer)"
+        f"best dev {scalar} {rate:.4g} of stage {only_if.stage} is above "
+        f"{only_if.error_rate:g} (only_if.error_rate)"
     )
 
 
@@ -147,6 +147,7 @@ def check_order(config: Config, exp_dir: Path) -> None:
         InputError: One does not, and the other has not been run before.
     """
     before: list[str] = []
+    scalar = config.decode.unit.scalar
     for name in config.pipeline.order:
         stage = config.pipeline.stages[name]
         for needed in stage.needs():
@@ -159,9 +160,10 @@ def check_order(config: Config, exp_dir: Path) -> None:
         goes_by = stage.only_if.stage
         if goes_by and goes_by not in before and not is_done(exp_dir, goes_by):
             raise InputError(
-                f"stage {name} goes by the dev wer of stage {goes_by!r}, but that is "
-                f"neither before it in pipeline.order nor done in {exp_dir}; to run it "
-                f"whatever the wer is, set pipeline.stages.{name}.only_if.stage=null"
+                f"stage {name} goes by the dev {scalar} of stage {goes_by!r}, but that "
+                f"is neither before it in pipeline.order nor done in {exp_dir}; to run "
+                f"it whatever the {scalar} is, set pipeline.stages.{name}.only_if."
+                "stage=null"
             )
         before.append(name)
 

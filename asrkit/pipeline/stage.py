@@ -2,9 +2,10 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from asrkit.decoding.scoring.error_unit import ERROR_RATES
 from asrkit.utils.ranges import check_range
 
 if TYPE_CHECKING:  # both hold stages
@@ -23,12 +24,12 @@ class OnlyIfConfig:
 
     stage: str | None = None
     """That one; null: the stage is run whatever was reached."""
-    wer: float = 100.0
-    """Its best dev WER, percent, at most."""
+    error_rate: float = 100.0
+    """Its best error rate on dev, in the unit of decode.unit, percent, at most."""
 
     def __post_init__(self) -> None:
         """Check the number."""
-        check_range(self, "only_if", "wer", least=0)
+        check_range(self, "only_if", "error_rate", least=0)
 
 
 @dataclass(kw_only=True)
@@ -57,6 +58,14 @@ class StageConfig:
     def view(self, config: "Config") -> "Config":
         """Return the configuration as this stage takes it; `set` is in it already."""
         return config
+
+    def selecting(self, error_rate: str) -> "StageConfig":
+        """Return the stage, going by the error rate of that name unless it has said.
+
+        Args:
+            error_rate: wer, cer or mer.
+        """
+        return self
 
     def matters(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the stage depends on, of its configuration as plain values."""
@@ -119,16 +128,23 @@ class PipelineConfig:
                 takers[source] = name
 
     def _check_conditions(self) -> None:
-        """Check that the stages that others go by end with a dev WER."""
+        """Check that the stages that others go by end with an error rate on dev."""
         for name in self.order:
             source = self.stages[name].only_if.stage
             if source not in self.stages:  # it was run before
                 continue
-            if getattr(self.stages[source], "select", None) != "wer":
+            trained = self.stages[source]
+            if getattr(trained, "select", "") not in (None, *ERROR_RATES):
                 raise ValueError(
-                    f"pipeline.stages.{name}.only_if.stage: {source!r} ends without a "
-                    "dev wer; name a stage that trains with select=wer, or null"
+                    f"pipeline.stages.{name}.only_if.stage: {source!r} ends without an "
+                    "error rate on dev; name a stage that trains with select=null, or "
+                    "null"
                 )
+
+    def selecting(self, error_rate: str) -> "PipelineConfig":
+        """Return the pipeline, its stages going by the error rate of that name."""
+        stages = {name: one.selecting(error_rate) for name, one in self.stages.items()}
+        return replace(self, stages=stages)
 
     def training(self) -> list[str]:
         """Name the stages that train the recognizer, in their order."""

@@ -25,10 +25,10 @@ class UntilConfig:
     """Ends a stage at a validation by which a scalar of dev has come to rest."""
 
     scalar: str | None = None
-    """Of validation: loss_per_token, loss_per_frame, wer, expected_risk_per_token, or
-    labels_moved, where CTC is trained: the share of dev's labels that it aligns more
-    than one frame away from where it did at the validation before. null: the stage
-    takes its whole budget."""
+    """Of validation: loss_per_token, loss_per_frame, wer (cer or mer by decode.unit),
+    expected_risk_per_token, or labels_moved, where CTC is trained: the share of dev's
+    labels that it aligns more than one frame away from where it did at the validation
+    before. null: the stage takes its whole budget."""
     improvement: float | None = None
     """At rest: it has fallen by less than this share of itself, 0 to 1."""
     below: float | None = None

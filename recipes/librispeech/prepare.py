@@ -11,9 +11,8 @@ import find_asrkit  # noqa: F401
 from asrkit.cli.main import run
 from asrkit.cli.recipe import prepare
 from asrkit.cli.recipe.recipe import Corpus, Recipe
+from asrkit.cli.recipe.spoken import spoken
 from asrkit.data.corpora.download import download, download_archive
-from asrkit.data.synthesis.corpus import synthesize
-from asrkit.data.synthesis.plan import Spec
 from asrkit.data.synthesis.specs import DEMO, DEMO_HARD
 
 OPENSLR = "https://www.openslr.org/resources"
@@ -54,15 +53,6 @@ def librispeech(train: list[str], dev: list[str], test: list[str]) -> Corpus:
         test=test,
         lexicon=fetch_lexicon,
     )
-
-
-def spoken(spec: Spec, experiment: str) -> Corpus:
-    """Describe a corpus that espeak-ng speaks."""
-
-    def speak(folder: Path, jobs: int | None) -> None:
-        synthesize(folder, spec, jobs=jobs)
-
-    return Corpus(fetch=speak, experiment=experiment)
 
 
 def fetch_lexicon(folder: Path) -> Path:

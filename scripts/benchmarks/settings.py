@@ -33,7 +33,7 @@ from pathlib import Path
 import find_asrkit  # noqa: F401
 import yaml
 
-from asrkit.pipeline.experiments_table import read_test_wers
+from asrkit.pipeline.experiments_table import read_test_rates
 
 
 def main() -> None:
@@ -88,8 +88,8 @@ class Run:
     @property
     def wer(self) -> float | None:
         """Test WER in percent; None if the run has not come to its end."""
-        wers = read_test_wers(self.folder / "decode/results.json")
-        return next(iter(wers.values()), None)
+        rates = read_test_rates(self.folder / "decode/results.json")
+        return next((rate.percent for rate in rates.values()), None)
 
     @property
     def outcome(self) -> str:

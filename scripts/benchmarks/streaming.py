@@ -148,7 +148,7 @@ def _measure(
         for cut in cuts
     ]
     scored = score(hypotheses)
-    row = Row(model, f"{chunk:g}", scored.wer)
+    row = Row(model, f"{chunk:g}", scored.rate)
     by_id = {one.id: one for one in scored.alignments}
     for cut in cuts:
         _delays(row, cut, found[cut.id], by_id[cut.id])

@@ -85,13 +85,17 @@ def test_average_decode_score_and_transcribe(exp_dir, corpus):
     assert f"%WER {results[0]['wer']:.2f}%" in scored.stdout + scored.stderr
     done = run(
         "scripts/decode.py", "--exp-dir", exp_dir, "--sets", "dev", "test",
-        "decode=ctc_greedy",
+        "decode=ctc_greedy", "decode.unit=CHARACTER",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads((exp_dir / "decode" / "results.json").read_text())
     assert [(r["set"], r["method"]) for r in results] == [
         ("test", "greedy"), ("dev", "ctc_greedy"), ("test", "ctc_greedy"),
     ]  # fmt: skip
+    assert results[2]["characters"] == 9
+    assert f"[test-ctc_greedy] %CER {results[2]['cer']:.2f}% " in done.stderr
+    page = (exp_dir / "decode" / "ctc_greedy" / "report.html").read_text()
+    assert '"unit":{"rate":"CER"' in page
     files = sorted(corpus.glob("test/**/*.flac"))
     done = run("scripts/transcribe.py", *files, "--exp-dir", exp_dir)
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,10 @@
 """The real commands on shards: train, kill, resume, two processes."""
 
+import json
+
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.integration.conftest import run, train, train_and_kill
 
@@ -25,11 +28,21 @@ def weights(exp_dir):
 
 
 def test_training_from_shards(manifests, shards, tmp_path):
-    # The parts of data.train are not even looked for.
+    # The parts of data.train are not even looked for. Characters are counted.
     settings = [shards, "data.train=[nosuch]", "data.weights=[1.5]", "num_epochs=2"]
-    done = train(manifests, tmp_path, *settings, "data.num_workers=1")
+    settings += ["data.num_workers=1", "decode.unit=CHARACTER"]
+    done = train(manifests, tmp_path, *settings)
     assert done.returncode == 0, done.stderr
-    assert "stage train done" in done.stderr
+    assert "best dev cer" in done.stderr.split("stage train done")[1]
+    stage = tmp_path / "train"
+    best = json.loads((stage / "done").read_text())["cer"]
+    events = EventAccumulator(str(stage / "tensorboard")).Reload()
+    assert "loss/dev/wer" not in events.Tags()["scalars"]
+    # Of equal ones the last.
+    lowest = min(events.Scalars("loss/dev/cer"), key=lambda one: (one.value, -one.step))
+    assert best == pytest.approx(lowest.value)
+    kept = torch.load(stage / "checkpoints" / "best.pt", weights_only=True)
+    assert kept["update"] == lowest.step
 
 
 @pytest.mark.slow

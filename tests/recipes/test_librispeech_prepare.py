@@ -10,6 +10,7 @@ from lhotse import CutSet
 from lhotse.testing.dummies import dummy_cut, dummy_supervision
 from omegaconf import OmegaConf
 
+from asrkit.cli.recipe import spoken
 from asrkit.config import register
 from asrkit.data.corpora.formats import librispeech
 from asrkit.data.corpora.manifests import (
@@ -140,7 +141,7 @@ def test_named_corpora(corpus, tmp_path, monkeypatch, capsys):
         for part in ("train", "dev", "test"):
             record(folder, part)
 
-    monkeypatch.setattr(prepare, "synthesize", make)
+    monkeypatch.setattr(spoken, "synthesize", make)
     monkeypatch.setattr(
         prepare, "download_archive", lambda _, to, md5: make(to / "LibriSpeech")
     )

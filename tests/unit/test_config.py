@@ -12,6 +12,7 @@ from asrkit.cli.decoding.decode import methods
 from asrkit.cli.hydra_errors import explain
 from asrkit.cli.overrides import apply_overrides
 from asrkit.config import register
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.search import SearchConfig
 from asrkit.losses.transducer import TransducerLossConfig
 from asrkit.models.encoder import EncoderConfig
@@ -167,6 +168,8 @@ def test_overrides_of_a_checkpoint_choose_and_set():
     assert config.data.max_utterances == 5
     config = apply_overrides(config, ["decode=ctc_greedy"])
     assert config.decode.name == "ctc_greedy"
+    config = apply_overrides(config, ["decode.unit=CHARACTER", "decode=beam_search"])
+    assert config.decode.unit is ErrorUnit.CHARACTER  # whichever search it is
     for wrong, message in (
         ("decod=greedy", "Did you mean 'decode'?"),
         ("decode=gredy", "Did you mean 'greedy'?"),

@@ -10,7 +10,7 @@ from asrkit.cli.decoding.stream_options import CHUNK, chunked, overrides
 from asrkit.cli.logs import start_logging
 from asrkit.cli.overrides import apply_overrides
 from asrkit.data.corpora.manifests import load_cuts
-from asrkit.export.gate import WER
+from asrkit.export.gate import POINTS
 from asrkit.models.chunks import Chunking
 from asrkit.pipeline.decode.chunks import choose_chunks
 from asrkit.pipeline.decode.decode_set import open_batches
@@ -106,7 +106,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--int8",
         action="store_true",
-        help=f"write files of 8 bits, too, that cost at most {WER:g} points of WER",
+        help="write files of 8 bits, too, that cost at most "
+        f"{POINTS:g} points of the error rate",
     )
     add(
         "--streaming",

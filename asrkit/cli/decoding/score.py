@@ -4,7 +4,9 @@ import argparse
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.hints import hints
 from asrkit.decoding.scoring.html_report import Decoded, write_html_report
 from asrkit.decoding.scoring.reading.formats import ScoringFormat
@@ -23,6 +25,7 @@ from asrkit.decoding.scoring.tables import detail_lines, group_table, summary_li
 from asrkit.decoding.scoring.wer_files import (
     log_line,
     read_results,
+    unit_of,
     write_errs,
     write_groups,
 )
@@ -30,7 +33,7 @@ from asrkit.text.normalize import TextStyle
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the WER of each set and, on request, write what went wrong where."""
+    """Print the error rate of each set and, on request, write what went wrong where."""
     args = _parse(argv)
     logging.basicConfig(format="%(levelname)s: %(message)s")
     sets = [_score_file(path, args) for path in args.files]
@@ -50,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 def _score_file(path: Path, args: argparse.Namespace) -> Decoded:
     """Read and score one file of hypotheses."""
     set_name = _set_name(path)
+    measured = _measured(path)
     format = None if args.format is None else ScoringFormat(args.format)
     if args.sclite:
         decoded = _score_as_sclite(path, format, args)
@@ -64,12 +68,12 @@ def _score_file(path: Path, args: argparse.Namespace) -> Decoded:
             hypotheses = with_speakers(hypotheses, speakers)
         if durations is not None:
             hypotheses = with_durations(hypotheses, durations)
-        scored = score(normalized(hypotheses, TextStyle(args.normalize)))
-        # decode/<method>/recogs-<set>.txt: the folder says which search it was.
-        decoded = Decoded(
-            set_name, path.resolve().parent.name, scored, notes=list(hints(scored))
-        )
-    return _with_speed(decoded, path.resolve().parent.parent / "results.json")
+        unit = unit_of(measured) if args.unit is None else ErrorUnit(args.unit)
+        scored = score(normalized(hypotheses, TextStyle(args.normalize)), unit)
+        decoded = Decoded(set_name, _method(path), scored, notes=list(hints(scored)))
+    return replace(
+        decoded, rtfx=measured.get("rtfx"), memory_mib=measured.get("memory_mib")
+    )
 
 
 def _score_as_sclite(
@@ -82,7 +86,7 @@ def _score_as_sclite(
     marks = Marks(args.D, args.F)
     scored = score_marked(marked.utterances, marks)
     return Decoded(
-        _set_name(path), path.resolve().parent.name, scored,
+        _set_name(path), _method(path), scored,
         notes=[*marked.notes, *mark_hints(scored, marks), *hints(scored)],
         subsets=list(subset_groups(marked, scored)),
     )  # fmt: skip
@@ -92,19 +96,23 @@ def _set_name(path: Path) -> str:
     return path.stem.removeprefix("recogs-").removesuffix(".hyp")
 
 
+def _method(path: Path) -> str:
+    """Return the search, as decode/METHOD/recogs-SET.txt says it."""
+    return path.resolve().parent.name
+
+
 def _beside(path: Path, name: str) -> Path | None:
     found = path.with_name(name)
     return found if found.is_file() else None
 
 
-def _with_speed(decoded: Decoded, results: Path) -> Decoded:
-    """Add the RTFx and memory that decode.py measured, if it wrote the file."""
-    for entry in read_results(results):
-        if (entry["set"], entry["method"]) == (decoded.set_name, decoded.method):
-            return replace(
-                decoded, rtfx=entry.get("rtfx"), memory_mib=entry.get("memory_mib")
-            )
-    return decoded
+def _measured(path: Path) -> dict[str, Any]:
+    """Return the entry of results.json that decode.py wrote for the file, if it did."""
+    key = (_set_name(path), _method(path))
+    for entry in read_results(path.resolve().parent.parent / "results.json"):
+        if (entry["set"], entry["method"]) == key:
+            return entry
+    return {}
 
 
 def _print_score(one: Decoded, folder: Path | None, args: argparse.Namespace) -> None:
@@ -113,7 +121,7 @@ def _print_score(one: Decoded, folder: Path | None, args: argparse.Namespace) ->
     for note in one.notes:
         print(f"  {note}")
     for title, groups in one.subsets:
-        print("\n".join(["", *group_table(title, groups)]))
+        print("\n".join(["", *group_table(title, groups, one.score.counted)]))
     if args.details:
         print("\n".join([*detail_lines(one.score), ""]))
     if folder is not None:
@@ -154,9 +162,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     belonging += [] if args.glm is None else ["--glm"]
     if belonging and not args.sclite:
         parse.error(f"{', '.join(belonging)}: for --sclite only")
-    if args.sclite and (args.utt2spk or args.utt2dur or args.normalize != "none"):
+    own = args.utt2spk or args.utt2dur or args.unit or args.normalize != "none"
+    if args.sclite and own:
         parse.error(
-            "--sclite has rules of its own: no --normalize, --utt2spk, --utt2dur"
+            "--sclite has rules of its own: no --normalize, --utt2spk, --utt2dur, "
+            "--unit"
         )
     if args.dh and args.glm is None:
         parse.error("-dh is csrfilt.sh's and goes with --glm")
@@ -174,9 +184,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        description="Score decoded text: WER, CER, the 95 % confidence interval of the "
-        "WER and, on request, every error and a comparison of two systems. Lines are "
-        "named [SET-FOLDER]. Reads recogs (asrkit, icefall), trn (sclite, ESPnet), "
+        description="Score decoded text: WER, CER, the 95 % confidence interval and, "
+        "on request, every error and a comparison of two systems. Lines are named "
+        "[SET-FOLDER]. Reads recogs (asrkit, icefall), trn (sclite, ESPnet), "
         "text (Kaldi, ESPnet, WeNet), JSONL (also NeMo's manifests), JSON (Whisper, a "
         "file or a folder of them), stm and ctm (NIST, meeteval), SpeechBrain's "
         "wer.txt and what WeNet's compute-wer.py prints.",
@@ -203,12 +213,18 @@ def parser() -> argparse.ArgumentParser:
         help="normalize both sides before scoring (default: none)",
     )  # fmt: skip
     add(
+        "--unit", choices=[one.value for one in ErrorUnit],
+        help="what errors are counted in: words (WER), characters without blanks "
+        "(CER), or characters of scripts without blanks and words of the others "
+        "(MER); default: as in the results.json of the run, else words",
+    )  # fmt: skip
+    add(
         "--missing-as-empty", action="store_true",
         help="utterances without a hypothesis count as deleted, not as a mistake",
     )  # fmt: skip
     add("--utt2spk", type=Path, help="speakers, as `ID SPEAKER` lines")
     add("--utt2dur", type=Path, help="durations, as `ID SECONDS` lines")
-    add("--details", action="store_true", help="print WER by group and frequent errors")
+    add("--details", action="store_true", help="print rates by group, frequent errors")
     add("--out-dir", type=Path, help="write errs-SET.txt and groups-SET.tsv here")
     add("--html", type=Path, metavar="FILE", help="write a page of all this here")
     _add_sclite(parser)

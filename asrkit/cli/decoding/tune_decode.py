@@ -6,12 +6,14 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from asrkit.cli.logs import start_logging
 from asrkit.cli.overrides import apply_overrides
 from asrkit.data.corpora.manifests import load_cuts
 from asrkit.decoding.fusion.internal_lm import InternalLm
 from asrkit.decoding.fusion.rescoring import SentenceModel
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.pipeline.decode.fusion import open_lm
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.decode.tune import Tried, collect, search_scales
@@ -55,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     tried = search_scales(lists, scales)
     out_dir = args.out_dir or args.exp_dir / "decode" / "tune"
-    _report(tried, args, search, out_dir)
+    _report(tried, args, search, out_dir, recognizer.config.decode.unit)
     return 0
 
 
@@ -74,24 +76,36 @@ def _open_models(
 
 
 def _report(
-    tried: Sequence[Tried], args: argparse.Namespace, search: list[str], out_dir: Path
+    tried: Sequence[Tried],
+    args: argparse.Namespace,
+    search: list[str],
+    out_dir: Path,
+    unit: ErrorUnit,
 ) -> None:
     """Print the best settings and the command that uses them; write what was tried."""
     best = tried[0]
     plain = next(
         one for one in tried if not one.blank_penalty and not any(one.scales.values())
     )
-    print(f"{len(tried)} settings tried; WER % on dev by rescoring:")
-    print(f"{plain.wer:8.2f}  nothing fused")
+    print(f"{len(tried)} settings tried; {unit.rate} % on dev by rescoring:")
+    print(f"{plain.rate:8.2f}  nothing fused")
     for one in tried[:_SHOWN]:
-        print(f"{one.wer:8.2f}  {' '.join(_settings(one, args))}")
+        print(f"{one.rate:8.2f}  {' '.join(_settings(one, args))}")
     with atomic_write(out_dir / "tune.json") as file:
-        file.write(json.dumps([asdict(one) for one in tried], indent=1).encode())
+        listed = [_as_plain(one, unit) for one in tried]
+        file.write(json.dumps(listed, indent=1).encode())
     plot = out_dir / "tune.png"
-    if draw(tried, plot):
-        print(f"WER over each scale: {plot}")
+    if draw(tried, plot, unit):
+        print(f"{unit.rate} over each scale: {plot}")
     chosen = " ".join([*search, *_settings(best, args)])
     print(f"use: scripts/decode.py --exp-dir {args.exp_dir} {chosen}")
+
+
+def _as_plain(one: Tried, unit: ErrorUnit) -> dict[str, Any]:
+    """Return it for a JSON file, the error rate by its name."""
+    plain = asdict(one)
+    rate = plain.pop("rate")
+    return {**plain, unit.scalar: rate}
 
 
 def _settings(one: Tried, args: argparse.Namespace) -> list[str]:
@@ -104,8 +118,8 @@ def _settings(one: Tried, args: argparse.Namespace) -> list[str]:
     return settings
 
 
-def draw(tried: Sequence[Tried], path: Path) -> bool:
-    """Draw the best WER for each value of each scale; False without matplotlib."""
+def draw(tried: Sequence[Tried], path: Path, unit: ErrorUnit) -> bool:
+    """Draw the best rate for each value of each scale; False without matplotlib."""
     try:
         import matplotlib
 
@@ -114,10 +128,10 @@ def draw(tried: Sequence[Tried], path: Path) -> bool:
     except ImportError:
         logger.info("no plot: pip install 'asrkit[plot]' for one")
         return False
-    curves = {"blank_penalty": _lowest((one.blank_penalty, one.wer) for one in tried)}
+    curves = {"blank_penalty": _lowest((one.blank_penalty, one.rate) for one in tried)}
     for name in tried[0].scales:
         curves[_KEYS[name]] = _lowest(
-            (_SIGNS[name] * one.scales[name] + 0.0, one.wer) for one in tried
+            (_SIGNS[name] * one.scales[name] + 0.0, one.rate) for one in tried
         )
     figure, axes = plt.subplots(
         1, len(curves), figsize=(3.2 * len(curves), 3), sharey=True, squeeze=False
@@ -126,7 +140,7 @@ def draw(tried: Sequence[Tried], path: Path) -> bool:
         axis.plot(list(curve), list(curve.values()), marker="o", color="#2a6f97")
         axis.set_xlabel(name)
         axis.grid(alpha=0.3)
-    axes[0][0].set_ylabel("best WER on dev, %")
+    axes[0][0].set_ylabel(f"best {unit.rate} on dev, %")
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
@@ -135,10 +149,10 @@ def draw(tried: Sequence[Tried], path: Path) -> bool:
 
 
 def _lowest(pairs: Iterable[tuple[float, float]]) -> dict[float, float]:
-    """Return the lowest WER for each value, from (value, WER), by value."""
+    """Return the lowest rate for each value, from (value, rate), by value."""
     lowest: dict[float, float] = {}
-    for value, wer in sorted(pairs):
-        lowest.setdefault(value, wer)
+    for value, rate in sorted(pairs):
+        lowest.setdefault(value, rate)
     return lowest
 
 

@@ -1,23 +1,26 @@
-"""Stage 7 of run.sh: the table of word error rates, and where everything is."""
+"""Stage 7 of run.sh: the table of error rates, and where everything is."""
 
 import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from asrkit.cli.recipe.stm import score_by_stm
+from asrkit.decoding.scoring.error_unit import ERROR_RATES
+from asrkit.decoding.scoring.wer_files import read_results, unit_of
 from asrkit.utils.errors import InputError
 from asrkit.utils.programs import find_program
 
-MEASURES = ("wer", "perplexity")
+MEASURES = (*ERROR_RATES, "perplexity")
 
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parse = argparse.ArgumentParser(
-        description="Shows the stages and the word error rates of a run, and where "
+        description="Shows the stages and the error rates of a run, and where "
         "everything is."
     )
     parse.add_argument("--exp-dir", type=Path, required=True, help="folder of the run")
@@ -51,20 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     here = Path() if args.called_from.resolve() == Path.cwd() else Path.cwd()
     exp_dir = here / args.exp_dir
     sys.stdout.write(render(stages(args.exp_dir)) + "\n\n")
-    rows = [("set", "method", "WER %", "95 % interval", "errors / words", "RTFx")]
-    for one in json.loads(path.read_text(encoding="utf-8")):
-        low, high = one["ci95"]
-        rows.append(
-            (
-                one["set"],
-                one["method"],
-                f"{one['wer']:.2f}",
-                f"{low:.2f} to {high:.2f}",
-                f"{one['errors']} / {one['words']}",
-                f"{one['rtfx']:.0f}",
-            )
-        )
-    sys.stdout.write(render(rows) + "\n")
+    sys.stdout.write("\n".join(rate_tables(read_results(path))) + "\n")
     if args.manifests is not None:
         score_by_stm(args.exp_dir, args.manifests)
     places = {
@@ -80,6 +70,28 @@ def main(argv: list[str] | None = None) -> int:
     lines = [f"{name.ljust(width)}  {where}\n" for name, where in places.items()]
     sys.stdout.write("\n" + "".join(lines))
     return 0
+
+
+def rate_tables(results: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Write the error rates of all sets, a table for each unit they are counted in."""
+    for unit in dict.fromkeys(map(unit_of, results)):
+        counts = f"errors / {unit.plural}"
+        rows = [("set", "method", f"{unit.rate} %", "95 % interval", counts, "RTFx")]
+        for one in results:
+            if unit_of(one) is not unit:
+                continue
+            low, high = one["ci95"]
+            rows.append(
+                (
+                    one["set"],
+                    one["method"],
+                    f"{one[unit.scalar]:.2f}",
+                    f"{low:.2f} to {high:.2f}",
+                    f"{one['errors']} / {one[unit.plural]}",
+                    f"{one['rtfx']:.0f}",
+                )
+            )
+        yield render(rows)
 
 
 def command(*words: str | Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from asrkit.data.corpora.audio_store import AudioStore
 from asrkit.data.corpora.formats.format import Format, Part, Prepared
-from asrkit.data.corpora.formats.lhotse_manifests import beside, manifest_kind
+from asrkit.data.corpora.formats.lhotse_manifests import manifest_kind
 from asrkit.data.corpora.formats.registry import FORMATS, recognize
 from asrkit.data.corpora.parts import kind_of, part_name, part_order
 from asrkit.utils.errors import InputError
@@ -35,11 +35,10 @@ class Source:
 
     def files(self) -> list[Path]:
         """List the files that say what the part holds."""
+        elsewhere = self.format.elsewhere(self.path)
         if self.path.is_dir():
-            return files_below(self.path)
-        if manifest_kind(self.path) == "recordings":
-            return [self.path, beside(self.path, "supervisions")]
-        return [self.path]
+            return files_below(self.path) + elsewhere
+        return [self.path, *elsewhere]
 
     def __str__(self) -> str:
         return f"{self.path}, {self.format.what}"

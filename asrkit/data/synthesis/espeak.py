@@ -31,8 +31,11 @@ _RATE, _VOLUME, _PITCH, _RANGE, _WORDGAP = 1, 2, 3, 4, 7
 _LONGEST_PATH = 150
 # espeak-ng's International Phonetic Alphabet, a separator between phones.
 _SEPARATOR = "_"
-_PHONEME_MODE = 0x02 | ord(_SEPARATOR) << 8
+_IPA_MODE = 0x02 | ord(_SEPARATOR) << 8
 _STRESS = re.compile("[ˈˌ]")
+# Its own letters for phones instead, and what stands between and before them.
+_LETTERS_MODE = ord(_SEPARATOR) << 8
+_BETWEEN = re.compile("[_'|, ]+")
 # Consonants that espeak-ng takes for a part of the vowel before them: ɑːɹ, əl.
 _JOINED = re.compile("(?<=.)(?=[ɹlɚ]$)")
 # espeak-ng reads II to XLIX, in either case, as "roman two" and so on. Two of them are
@@ -53,7 +56,7 @@ class VoiceSettings:
     """How espeak-ng speaks."""
 
     accent: str
-    """One of `accents()`, e.g. "en-us"."""
+    """One of `languages()`, e.g. "en-US" or "cmn"."""
     variant: str
     """One of `variants()`, e.g. "f2"."""
     rate: int = 175
@@ -84,6 +87,12 @@ def accents() -> list[str]:
     # en-Shaw reads the Shavian alphabet only.
     files = (data_path() / "lang" / "gmw").glob("en*")
     return sorted(file.name for file in files if file.name != "en-Shaw")
+
+
+def languages() -> list[str]:
+    """List the languages, and their accents, that espeak-ng ships."""
+    files = (path for path in (data_path() / "lang").rglob("*") if path.is_file())
+    return sorted(file.name for file in files)
 
 
 def variants() -> list[str]:
@@ -122,10 +131,10 @@ def speak_timed(text: str, voice: VoiceSettings) -> Speech:
         InputError: espeak-ng is not installed, or has no such accent or variant.
     """
     # espeak-ng accepts any variant and takes its default when there is none such.
-    if voice.variant not in variants() or voice.accent not in accents():
+    if voice.variant not in variants() or voice.accent not in languages():
         raise InputError(
             f"espeak-ng has no voice {voice.accent}+{voice.variant}; "
-            f"accents: {', '.join(accents())}; variants: {', '.join(variants())}"
+            f"languages: {', '.join(languages())}; variants: {', '.join(variants())}"
         )
     return _library().speak(text, voice)
 
@@ -160,6 +169,26 @@ def phonemes(words: Sequence[str], accent: str) -> list[list[str]]:
         _pronounce(library, word.lower()) if _is_readable(word) else []
         for word in words
     ]
+
+
+def tonal_phonemes(words: Sequence[str], language: str) -> list[str]:
+    """Return how words of a tonal language are spoken, each by itself.
+
+    Of a tone like 51 the phonetic alphabet of `phonemes` keeps the first digit only.
+
+    Args:
+        words: Any strings without blanks.
+        language: One of `languages()`, e.g. "cmn".
+
+    Returns:
+        espeak-ng's own letters for the phonemes, with tones, parted by blanks; empty of
+        a word that it reads as one of another language.
+    """
+    library = _library()
+    library.choose_voice(language)
+    read = [library.phoneme_letters(word) for word in words]
+    # It says which one in brackets.
+    return ["" if "(" in one else _BETWEEN.sub(" ", one).strip() for one in read]
 
 
 def _pronounce(library: "_Library", word: str) -> list[str]:
@@ -224,16 +253,23 @@ class _Library:
         return 0
 
     def phonemes(self, text: str) -> list[str]:
+        plain = _STRESS.sub("", self._transcribe(text, _IPA_MODE))
+        phones = plain.replace(_SEPARATOR, " ").split()
+        return [part for one in phones for part in _JOINED.split(one)]
+
+    def phoneme_letters(self, text: str) -> str:
+        return self._transcribe(text, _LETTERS_MODE)
+
+    def _transcribe(self, text: str, mode: int) -> str:
         buffer = ctypes.create_string_buffer(text.encode())
         rest = ctypes.c_void_p(ctypes.addressof(buffer))
-        phones: list[str] = []
+        clauses: list[str] = []
         while rest.value is not None:  # It stops at commas and the like.
             spoken = self._lib.espeak_TextToPhonemes(
-                ctypes.byref(rest), _CHARS_UTF8, _PHONEME_MODE
+                ctypes.byref(rest), _CHARS_UTF8, mode
             )
-            plain = _STRESS.sub("", spoken.decode()).replace(_SEPARATOR, " ")
-            phones += [part for one in plain.split() for part in _JOINED.split(one)]
-        return phones
+            clauses.append(spoken.decode())
+        return " ".join(clauses)
 
     def choose_voice(self, name: str) -> None:
         if self._lib.espeak_SetVoiceByName(name.encode()) != _EE_OK:

@@ -11,6 +11,15 @@ START = "SENTENCE"
 """The symbol that a sentence comes from."""
 
 
+def zipf(words: Sequence[str]) -> list[str]:
+    """Repeat words so that an even draw follows Zipf's law: 1/n for the nth of them."""
+    return [
+        word
+        for rank, word in enumerate(words, start=1)
+        for _ in range(round(len(words) / rank))
+    ]
+
+
 def draw_sentences(
     grammar: Grammar, counts: Sequence[int], rng: random.Random
 ) -> list[list[str]]:

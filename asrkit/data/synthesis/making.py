@@ -72,7 +72,7 @@ def _check_voices(spec: Spec) -> None:
     variants = {*spec.female.split(), *spec.male.split()}
     if lacking := [
         *sorted(variants - set(espeak.variants())),
-        *sorted(set(spec.accents) - set(espeak.accents())),
+        *sorted(set(spec.accents) - set(espeak.languages())),
     ]:
         raise InputError(
             f"this espeak-ng ({espeak.data_path()}) lacks the voices "

@@ -1,12 +1,12 @@
 """What is said in a corpus, by whom and where: all that is left to chance."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from asrkit.data.synthesis.espeak import VoiceSettings
-from asrkit.data.synthesis.grammar import Grammar, draw_sentences
+from asrkit.data.synthesis.layout import LIBRISPEECH, Layout
 from asrkit.data.synthesis.noise import Babble, Noise
 from asrkit.data.synthesis.room import Rooms
 from asrkit.data.synthesis.utterance import SpokenUtterance
@@ -38,8 +38,9 @@ class Spec:
     """Of sentences, voices, rooms and noise."""
     utterances: Mapping[str, int]
     """By part."""
-    grammar: Grammar
-    """Makes the sentences."""
+    sentences: Callable[[Sequence[int], random.Random], list[list[str]]]
+    """Draws lists of so many each, no sentence twice; the first lists do not depend on
+    later counts."""
     accents: Sequence[str]
     female: str
     """Variants, each in one part."""
@@ -56,6 +57,7 @@ class Spec:
     """Kinds, drawn from evenly: `noise.KINDS` and `BABBLE`."""
     rooms: Rooms | None = None
     """None: there is no echo."""
+    layout: Layout = LIBRISPEECH
 
 
 def draw_plan(folder: Path, spec: Spec) -> list[SpokenUtterance]:
@@ -64,15 +66,14 @@ def draw_plan(folder: Path, spec: Spec) -> list[SpokenUtterance]:
     voices = _draw_voices(spec, rng)
     plan = []
     counts = [spec.utterances[part] for part in spec.shares]
-    lists = draw_sentences(spec.grammar, counts, rng)
+    lists = spec.sentences(counts, rng)
     speaker = 0
     for part, texts in zip(spec.shares, lists, strict=True):
         draw = _Draw(spec, voices[part], texts, random.Random(f"{spec.seed} {part}"))
         for number, voice in enumerate(voices[part]):
             speaker += 1
-            chapter = folder / part / str(speaker) / "1"
             for index, text in enumerate(texts[number :: len(voices[part])]):
-                path = chapter / f"{speaker}-1-{index:04d}.flac"
+                path = folder / spec.layout.recording(part, speaker, index)
                 plan.append(draw.utterance(path, text, voice))
     return plan
 

@@ -1,6 +1,11 @@
-"""The corpora that espeak-ng speaks: one learned in minutes, and a harder one."""
+"""The corpora that espeak-ng speaks: an easy one, a harder one, and one in Mandarin."""
 
-from asrkit.data.synthesis import hard_sentences, sentences
+from functools import partial
+
+from asrkit.data.synthesis.english import hard_sentences, sentences
+from asrkit.data.synthesis.grammar import draw_sentences
+from asrkit.data.synthesis.layout import AISHELL
+from asrkit.data.synthesis.mandarin.sentences import draw_mandarin
 from asrkit.data.synthesis.plan import BABBLE, Share, Spec
 from asrkit.data.synthesis.room import Rooms
 
@@ -11,11 +16,17 @@ _MALE = (
     "Alex Denis Diogo Gene Hugo Mario Mike Nguyen ed iven3 john m1 m2 m3 m4 m5 m6 m7 "
     "m8 max michel miguel pablo paul quincy rob robert sandro victor"
 )
+# Some more, whose spectra differ by 1 dB or more from those of all others.
+_MORE_FEMALE = f"{_FEMALE} Andrea anika shelby steph2"
+_MORE_MALE = (
+    f"{_MALE} Michael Tweaky adam benjamin boris david edward grandpa gustave ian "
+    "kaukovalta klatt4 marcelo mike2 norbert pedro"
+)
 
 DEMO = Spec(
     version=3,
     utterances={"train": 1000, "dev": 60, "test": 100},
-    grammar=sentences.GRAMMAR,
+    sentences=partial(draw_sentences, sentences.GRAMMAR),
     accents=("en-US", "en"),  # "en" is British
     female=_FEMALE,
     male=_MALE,
@@ -36,7 +47,7 @@ DEMO = Spec(
 DEMO_HARD = Spec(
     version="hard 1",
     utterances={"train": 1100, "dev": 100, "test": 200},
-    grammar=hard_sentences.GRAMMAR,
+    sentences=partial(draw_sentences, hard_sentences.GRAMMAR),
     accents=(
         "en-US",
         "en",
@@ -47,10 +58,8 @@ DEMO_HARD = Spec(
         "en-GB-x-gbclan",  # Lancaster
         "en-GB-x-gbcwmd",  # the West Midlands
     ),
-    # Some more, whose spectra differ by 1 dB or more from those of all others.
-    female=f"{_FEMALE} Andrea anika shelby steph2",
-    male=f"{_MALE} Michael Tweaky adam benjamin boris david edward grandpa gustave ian "
-    "kaukovalta klatt4 marcelo mike2 norbert pedro",
+    female=_MORE_FEMALE,
+    male=_MORE_MALE,
     shares={
         "test": Share(female=3, male=9, voices=24),
         "dev": Share(female=3, male=7, voices=20),
@@ -65,3 +74,25 @@ DEMO_HARD = Spec(
 )
 """3,000 words, of which the test set has many that training has not; more voices, who
 speak up to 1.6 times as fast, in rooms and in noise. Ten minutes do not suffice."""
+
+MANDARIN = Spec(
+    version="mandarin 1",
+    utterances={"train": 3600, "dev": 100, "test": 200},
+    sentences=draw_mandarin,
+    accents=("cmn",),
+    female=_MORE_FEMALE,
+    male=_MORE_MALE,
+    shares={
+        "test": Share(female=3, male=7, voices=10),
+        "dev": Share(female=3, male=7, voices=10),
+        "train": Share(female=9, male=31, voices=40),
+    },
+    rate=(220, 310),
+    pitch=(35, 65),
+    pitch_range=(30, 70),
+    snr=(25, 40),
+    noises=("pink", "white"),
+    layout=AISHELL,
+)
+"""Mandarin of 3,000 characters, most of them in names that are rare; laid out as
+AISHELL-1 is."""

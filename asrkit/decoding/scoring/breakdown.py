@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.score import GAP, Score, WordAlignment
 
 _UNKNOWN = "unknown"
@@ -18,16 +19,20 @@ class Aspect(str, Enum):
     DURATION = "duration"
     """Seconds of audio."""
     RATE = "rate"
-    """Reference words a second."""
+    """Reference words, or what else is counted, a second."""
     WORDS = "words"
-    """Reference words."""
+    """Reference words, or what else is counted."""
 
 
-_BUCKETS: dict[Aspect, tuple[list[float], list[str]]] = {
-    Aspect.DURATION: (
-        [2, 5, 10, 15, 20, 30],
-        ["< 2 s", "2-5 s", "5-10 s", "10-15 s", "15-20 s", "20-30 s", "30+ s"],
-    ),
+_Buckets = tuple[list[float], list[str]]
+"""Where one bucket ends and the next begins, and the buckets' names."""
+
+_DURATIONS: _Buckets = (
+    [2, 5, 10, 15, 20, 30],
+    ["< 2 s", "2-5 s", "5-10 s", "10-15 s", "15-20 s", "20-30 s", "30+ s"],
+)
+_WORDS: dict[Aspect, _Buckets] = {
+    Aspect.DURATION: _DURATIONS,
     Aspect.RATE: (
         [1, 1.5, 2, 2.5, 3, 3.5, 4],
         ["< 1", "1-1.5", "1.5-2", "2-2.5", "2.5-3", "3-3.5", "3.5-4", "4+"],
@@ -37,7 +42,18 @@ _BUCKETS: dict[Aspect, tuple[list[float], list[str]]] = {
         ["0", "1-2", "3-5", "6-10", "11-20", "21-40", "41+"],
     ),
 }
-"""Where one bucket ends and the next begins, and the buckets' names."""
+# Chinese has three to six characters a second, alphabets ten to fifteen.
+_CHARACTERS: dict[Aspect, _Buckets] = {
+    Aspect.DURATION: _DURATIONS,
+    Aspect.RATE: (
+        [2, 3, 4, 5, 6, 8, 12, 16],
+        ["< 2", "2-3", "3-4", "4-5", "5-6", "6-8", "8-12", "12-16", "16+"],
+    ),
+    Aspect.WORDS: (
+        [1, 6, 11, 21, 41, 81],
+        ["0", "1-5", "6-10", "11-20", "21-40", "41-80", "81+"],
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class Group:
         return self.ins + self.dels + self.subs
 
     @property
-    def wer(self) -> float | None:
+    def rate(self) -> float | None:
         """Errors per reference word, percent; None without a reference word."""
         return 100.0 * self.errors / self.words if self.words else None
 
@@ -80,10 +96,10 @@ def group_by(score: Score, aspect: Aspect) -> list[Group]:
     Utterances whose speaker or duration is not known come last, as "unknown"; there
     are no groups if none is known.
     """
-    names = [*_names(aspect, score.alignments), _UNKNOWN]
+    names = [*_names(score, aspect), _UNKNOWN]
     groups: dict[str, list[WordAlignment]] = {name: [] for name in names}
     for one in score.alignments:
-        groups[_name(one, aspect)].append(one)
+        groups[_name(one, aspect, score.counted)].append(one)
     if len(groups[_UNKNOWN]) == score.utterances:
         return []
     return [sum_group(name, members) for name, members in groups.items() if members]
@@ -119,20 +135,25 @@ def word_errors(pairs: Counter[tuple[str, str]]) -> WordErrors:
     return errors
 
 
-def _names(aspect: Aspect, alignments: Iterable[WordAlignment]) -> list[str]:
+def _buckets(aspect: Aspect, counted: ErrorUnit) -> _Buckets:
+    return (_WORDS if counted is ErrorUnit.WORD else _CHARACTERS)[aspect]
+
+
+def _names(score: Score, aspect: Aspect) -> list[str]:
     if aspect is Aspect.SPEAKER:
-        return sorted({one.speaker for one in alignments if one.speaker is not None})
-    return _BUCKETS[aspect][1]
+        speakers = {one.speaker for one in score.alignments}
+        return sorted(name for name in speakers if name is not None)
+    return _buckets(aspect, score.counted)[1]
 
 
-def _name(one: WordAlignment, aspect: Aspect) -> str:
+def _name(one: WordAlignment, aspect: Aspect, counted: ErrorUnit) -> str:
     """Return the name of the group that an utterance is in."""
     if aspect is Aspect.SPEAKER:
         return _UNKNOWN if one.speaker is None else one.speaker
     value = _measure(one, aspect)
     if value is None:
         return _UNKNOWN
-    edges, names = _BUCKETS[aspect]
+    edges, names = _buckets(aspect, counted)
     return names[bisect_right(edges, value)]
 
 

@@ -10,12 +10,12 @@ from asrkit.decoding.scoring.score import GAP, Score
 
 def error_report(score: Score) -> Iterator[str]:
     """Return the lines of an errs file."""
-    yield f"%WER = {score.wer:.2f}"
+    yield f"%{score.counted.rate} = {score.rate:.2f}"
     correct = score.words - score.dels - score.subs
     yield (
         f"Errors: {score.ins} insertions, {score.dels} deletions, "
-        f"{score.subs} substitutions, over {score.words} reference words "
-        f"({correct} correct)"
+        f"{score.subs} substitutions, over {score.words} reference "
+        f"{score.counted.plural} ({correct} correct)"
     )
     yield (
         "Search below for sections starting with PER-UTT DETAILS:, "

@@ -20,6 +20,7 @@ from asrkit.decoding.scoring.breakdown import (
     group_by,
     word_errors,
 )
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.score import GAP, Score, WordAlignment
 from asrkit.decoding.scoring.significance import compare
 from asrkit.utils.errors import InputError
@@ -110,6 +111,7 @@ def _set(decoded: Decoded) -> dict[str, Any]:
     alignments = scores[0].alignments
     return {
         "name": decoded.set_name,
+        "unit": _unit(decoded.score.counted),
         "systems": systems,
         "comparison": comparison,
         "groups": _groups(scores),
@@ -133,11 +135,21 @@ def _check_readings(a: Score, b: Score) -> None:
         )
 
 
+def _unit(counted: ErrorUnit) -> dict[str, str]:
+    """Return what the page calls what is counted, and what stands between them."""
+    return {
+        "rate": counted.rate,
+        "one": counted.noun,
+        "many": counted.plural,
+        "gap": "" if counted is ErrorUnit.CHARACTER else " ",
+    }
+
+
 def _system(decoded: Decoded) -> dict[str, Any]:
     score = decoded.score
     return {
         "method": decoded.method,
-        "wer": score.wer,
+        "rate": score.rate,
         "low": score.ci95[0],
         "high": score.ci95[1],
         "over": score.unit.value,

@@ -1,4 +1,7 @@
-"""Word and character error rate: alignments, error counts, a confidence interval."""
+"""Error rates: alignments, error counts, a confidence interval.
+
+A word is what is counted, here and below: a character where the unit says so.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +16,7 @@ from asrkit.decoding.scoring.bootstrap import (
     percent_interval,
     sum_by_unit,
 )
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.text.normalize import TextStyle, normalize_text
 from asrkit.utils.errors import InputError
 
@@ -83,14 +87,17 @@ class Score:
     ins: int
     dels: int
     subs: int
-    wer: float
-    """Errors per reference word, percent."""
+    counted: ErrorUnit
+    """What a word is."""
+    rate: float
+    """Errors per reference word, percent: WER, or CER or MER by `counted`."""
     ci95: tuple[float, float]
-    """Lower and upper end of the 95 % confidence interval of `wer`, percent."""
+    """Lower and upper end of the 95 % confidence interval of `rate`, percent."""
     unit: Unit
     """What was drawn for the interval."""
-    cer: float
-    """Character errors per reference character, percent; a space is a character."""
+    cer: float | None
+    """Where words are counted: character errors per reference character, percent; a
+    space is a character."""
     utterances: int
     empty: int
     """Utterances with an empty hypothesis."""
@@ -98,30 +105,59 @@ class Score:
     """One entry an utterance, sorted by id."""
 
 
-def score(hypotheses: Sequence[Hypothesis]) -> Score:
+def score(
+    hypotheses: Sequence[Hypothesis], counted: ErrorUnit = ErrorUnit.WORD
+) -> Score:
     """Align each hypothesis with its reference and count the errors.
+
+    Args:
+        hypotheses: Both sides as words between blanks, whatever is counted.
+        counted: What errors are counted in.
 
     Raises:
         InputError: There is not one reference word, or an id is there twice.
     """
     return summarize(
-        [_align(one) for one in hypotheses],
+        [_align(one, counted) for one in hypotheses],
         empty=sum(not one.hyp for one in hypotheses),
+        counted=counted,
     )
 
 
-def summarize(alignments: Iterable[WordAlignment], *, empty: int) -> Score:
+def error_rate(hypotheses: Sequence[Hypothesis], counted: ErrorUnit) -> float:
+    """Return the rate of `score` alone, percent, in a fraction of the time.
+
+    Raises:
+        InputError: There is not one reference word.
+    """
+    errors = words = 0
+    for one in hypotheses:
+        ref, hyp = counted.divide(one.ref), counted.divide(one.hyp)
+        words += len(ref)
+        errors += edit_distance(ref, hyp)
+    if not words:
+        raise _no_words(len(hypotheses), counted)
+    return 100.0 * errors / words
+
+
+def summarize(
+    alignments: Iterable[WordAlignment],
+    *,
+    empty: int,
+    counted: ErrorUnit = ErrorUnit.WORD,
+) -> Score:
     """Sum up the errors of aligned utterances.
 
     Args:
         alignments: One an utterance, in any order.
         empty: How many of the hypotheses are empty.
+        counted: What the aligned words are.
 
     Raises:
         InputError: There is not one reference word, or an id is there twice.
     """
     ordered = sorted(alignments, key=lambda alignment: alignment.id)
-    _check(ordered)
+    _check(ordered, counted)
     # (N, 4)
     counts = np.array([(a.ins, a.dels, a.subs, a.words) for a in ordered])
     ins, dels, subs, words = (int(total) for total in counts.sum(axis=0))
@@ -135,10 +171,11 @@ def summarize(alignments: Iterable[WordAlignment], *, empty: int) -> Score:
         ins=ins,
         dels=dels,
         subs=subs,
-        wer=100.0 * errors / words,
+        counted=counted,
+        rate=100.0 * errors / words,
         ci95=percent_interval(drawn[:, 0], drawn[:, 1], len(pairs)),
         unit=unit,
-        cer=_character_error_rate(ordered),
+        cer=_character_error_rate(ordered) if counted is ErrorUnit.WORD else None,
         utterances=len(ordered),
         empty=empty,
         alignments=ordered,
@@ -159,7 +196,7 @@ def _in_style(words: list[str], style: TextStyle) -> list[str]:
     return normalize_text(" ".join(words), style).split()
 
 
-def _check(ordered: Sequence[WordAlignment]) -> None:
+def _check(ordered: Sequence[WordAlignment], counted: ErrorUnit) -> None:
     """Refuse a set that has no error rate."""
     for one, following in pairwise(ordered):
         if one.id == following.id:
@@ -167,23 +204,28 @@ def _check(ordered: Sequence[WordAlignment]) -> None:
                 f"utterance {one.id} is there twice; each may be scored once"
             )
     if not any(one.words for one in ordered):
-        raise InputError(
-            f"no reference words in {len(ordered)} utterances, so there is no WER; "
-            "check that the set has transcripts"
-        )
+        raise _no_words(len(ordered), counted)
 
 
-def _align(one: Hypothesis) -> WordAlignment:
-    if one.ref == one.hyp:  # most are, and need no search
-        pairs = list(zip(one.ref, one.hyp, strict=True))
+def _no_words(utterances: int, counted: ErrorUnit) -> InputError:
+    return InputError(
+        f"no reference {counted.plural} in {utterances} utterances, so there is no "
+        f"{counted.rate}; check that the set has transcripts"
+    )
+
+
+def _align(one: Hypothesis, counted: ErrorUnit) -> WordAlignment:
+    ref, hyp = counted.divide(one.ref), counted.divide(one.hyp)
+    if ref == hyp:  # most are, and need no search
+        pairs = list(zip(ref, hyp, strict=True))
     else:
-        pairs = kaldialign.align(one.ref, one.hyp, GAP)
+        pairs = kaldialign.align(ref, hyp, GAP)
     ins = sum(ref == GAP for ref, _ in pairs)
     dels = sum(hyp == GAP for _, hyp in pairs)
     return WordAlignment(
         id=one.id,
         pairs=pairs,
-        words=len(one.ref),
+        words=len(ref),
         ins=ins,
         dels=dels,
         subs=sum(ref != hyp for ref, hyp in pairs) - ins - dels,
@@ -198,17 +240,21 @@ def _character_error_rate(alignments: Iterable[WordAlignment]) -> float:
     for one in alignments:
         ref, hyp = " ".join(one.ref), " ".join(one.hyp)
         characters += len(ref)
-        # What both begin or end with costs nothing but time.
-        for _ in range(2):
-            same = _same_at_start(ref, hyp)
-            ref, hyp = ref[same:][::-1], hyp[same:][::-1]
-        if ref or hyp:
-            errors += kaldialign.edit_distance(ref, hyp)["total"]
+        errors += edit_distance(ref, hyp)
     return 100.0 * errors / characters
 
 
-def _same_at_start(ref: str, hyp: str) -> int:
-    """Return how many characters two texts begin with in common."""
+def edit_distance(ref: Sequence[str], hyp: Sequence[str]) -> int:
+    """Return the least insertions, deletions and substitutions of words."""
+    # What both begin or end with costs nothing but time.
+    for _ in range(2):
+        same = _same_at_start(ref, hyp)
+        ref, hyp = ref[same:][::-1], hyp[same:][::-1]
+    return int(kaldialign.edit_distance(ref, hyp)["total"]) if ref or hyp else 0
+
+
+def _same_at_start(ref: Sequence[str], hyp: Sequence[str]) -> int:
+    """Return how many words two texts begin with in common."""
     pairs = enumerate(zip(ref, hyp, strict=False))
     shorter = min(len(ref), len(hyp))
     return next((place for place, (one, two) in pairs if one != two), shorter)

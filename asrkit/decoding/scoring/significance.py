@@ -12,6 +12,7 @@ from asrkit.decoding.scoring.bootstrap import (
     percent_interval,
     sum_by_unit,
 )
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.score import Score, WordAlignment
 from asrkit.utils.errors import InputError
 
@@ -27,8 +28,10 @@ _AT_ONCE = 4_000_000
 class Comparison:
     """How system B does against system A."""
 
+    counted: ErrorUnit
+    """What errors are counted in."""
     difference: float
-    """WER of B minus WER of A, percentage points; below 0, B is better."""
+    """Error rate of B minus that of A, percentage points; below 0, B is better."""
     ci95: tuple[float, float]
     """95 % interval of `difference`, by drawing pairs of results anew."""
     p_value: float
@@ -69,6 +72,7 @@ def compare(a: Score, b: Score) -> Comparison:
     sums, unit = sum_by_unit(counts, speakers)
     drawn = draw_sums(sums)
     return Comparison(
+        counted=a.counted,
         difference=100.0 * (b.errors * a.words / b.words - a.errors) / a.words,
         ci95=percent_interval(
             drawn[:, 1] * drawn[:, 2] / np.maximum(drawn[:, 3], 1) - drawn[:, 0],
@@ -123,7 +127,8 @@ def comparison_line(name: str, a: str, b: str, result: Comparison) -> str:
     else:
         verdict = f"{b if result.difference < 0 else a} is better"
     return (
-        f"[{name}] {b} minus {a}: {result.difference:+.2f} % WER absolute, "
+        f"[{name}] {b} minus {a}: {result.difference:+.2f} % "
+        f"{result.counted.rate} absolute, "
         f"95% CI [{result.ci95[0]:+.2f}, {result.ci95[1]:+.2f}], "
         f"p = {result.p_value:.4f} over {result.units} {result.unit.value}; "
         f"fewer errors in {result.fewer} utterances, more in {result.more}: {verdict}"
@@ -131,6 +136,11 @@ def comparison_line(name: str, a: str, b: str, result: Comparison) -> str:
 
 
 def _check_same(a: Score, b: Score) -> None:
+    if a.counted is not b.counted:
+        raise InputError(
+            f"the first system's {a.counted.plural} are counted and the second one's "
+            f"{b.counted.plural}; score both with one --unit"
+        )
     by_id = {one.id: one for one in b.alignments}
     lost = [one.id for one in a.alignments if one.id not in by_id]
     if lost:

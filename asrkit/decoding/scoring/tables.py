@@ -9,20 +9,15 @@ from asrkit.decoding.scoring.breakdown import (
     group_by,
     word_errors,
 )
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.score import Score
-
-_TITLES = {
-    Aspect.SPEAKER: "speaker",
-    Aspect.DURATION: "duration",
-    Aspect.RATE: "words/second",
-    Aspect.WORDS: "words",
-}
 
 
 def summary_line(score: Score) -> str:
     """Return what the log line does not say."""
+    characters = "" if score.cer is None else f"CER {score.cer:.2f} %, "
     return (
-        f"CER {score.cer:.2f} %, {score.empty} of {score.utterances} hypotheses empty, "
+        f"{characters}{score.empty} of {score.utterances} hypotheses empty, "
         f"interval over {score.unit.value}"
     )
 
@@ -34,14 +29,20 @@ def detail_lines(score: Score, most: int = 10) -> Iterator[str]:
         score: The errors of a set.
         most: How many errors of a kind to list, and how many speakers.
     """
-    for aspect, title in _TITLES.items():
+    titles = {
+        Aspect.SPEAKER: "speaker",
+        Aspect.DURATION: "duration",
+        Aspect.RATE: f"{score.counted.plural}/second",
+        Aspect.WORDS: score.counted.plural,
+    }
+    for aspect, title in titles.items():
         groups = group_by(score, aspect)
         if aspect is Aspect.SPEAKER and len(groups) > most:
-            groups = sorted(groups, key=lambda one: -(one.wer or 0.0))[:most]
+            groups = sorted(groups, key=lambda one: -(one.rate or 0.0))[:most]
             title += " (worst)"
         if groups:
             yield ""
-            yield from group_table(title, groups)
+            yield from group_table(title, groups, score.counted)
     errors = word_errors(count_pairs(score.alignments))
     subs = [(f"{ref} -> {hyp}", n) for (ref, hyp), n in errors.subs.most_common(most)]
     for title, counts in (
@@ -55,16 +56,21 @@ def detail_lines(score: Score, most: int = 10) -> Iterator[str]:
             yield from (f"{count:7d}  {text}" for text, count in counts)
 
 
-def group_table(title: str, groups: Sequence[Group]) -> Iterator[str]:
+def group_table(
+    title: str, groups: Sequence[Group], counted: ErrorUnit
+) -> Iterator[str]:
     """Return the lines of a table with a row a group."""
     width = max(len(title), *(len(group.name) for group in groups))
+    wide = max(8, len(counted.plural))
     yield (
-        f"{title:<{width}}  {'WER %':>7}  {'utts':>7}  {'words':>8}  "
+        f"{title:<{width}}  {f'{counted.rate} %':>7}  {'utts':>7}  "
+        f"{counted.plural:>{wide}}  "
         f"{'ins':>6}  {'del':>6}  {'sub':>6}"
     )
     for one in groups:
-        wer = "-" if one.wer is None else f"{one.wer:.2f}"
+        rate = "-" if one.rate is None else f"{one.rate:.2f}"
         yield (
-            f"{one.name:<{width}}  {wer:>7}  {one.utterances:>7}  {one.words:>8}  "
+            f"{one.name:<{width}}  {rate:>7}  {one.utterances:>7}  "
+            f"{one.words:>{wide}}  "
             f"{one.ins:>6}  {one.dels:>6}  {one.subs:>6}"
         )

@@ -4,12 +4,13 @@ Scripts written for icefall's `recogs`, `errs` and `wer-summary` files read thes
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from asrkit.decoding.scoring.breakdown import Aspect, Group, group_by
 from asrkit.decoding.scoring.error_report import error_report
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.score import Hypothesis, Score
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
@@ -32,7 +33,7 @@ def log_line(
         memory_mib: Most memory in use, MiB; None where it is not known.
     """
     line = (
-        f"[{set_name}-{method}] %WER {score.wer:.2f}% "
+        f"[{set_name}-{method}] %{score.counted.rate} {score.rate:.2f}% "
         f"[{score.errors} / {score.words}, {score.ins} ins, "
         f"{score.dels} del, {score.subs} sub ] "
         f"95% CI [{score.ci95[0]:.2f}, {score.ci95[1]:.2f}]"
@@ -53,15 +54,16 @@ def write_decode_files(
 ) -> None:
     """Write the files of one set into `folder`.
 
-    These are recogs, errs and wer-summary, as icefall's; trn, as sclite's; groups;
-    and, where they are known, speakers and durations as Kaldi's utt2spk and utt2dur.
+    These are recogs, errs and wer-summary (cer-summary where characters are counted),
+    as icefall's; trn, as sclite's; groups; and, where they are known, speakers and
+    durations as Kaldi's utt2spk and utt2dur.
     """
     ordered = sorted(hypotheses, key=lambda utterance: utterance.id)
     write_recogs(folder / f"recogs-{set_name}.txt", ordered)
     write_errs(folder / f"errs-{set_name}.txt", score)
     _write(
-        folder / f"wer-summary-{set_name}.txt",
-        ["settings\tWER", f"{method}\t{score.wer:.2f}"],
+        folder / f"{score.counted.scalar}-summary-{set_name}.txt",
+        [f"settings\t{score.counted.rate}", f"{method}\t{score.rate:.2f}"],
     )
     write_trn(folder / f"{set_name}.ref.trn", ((one.id, one.ref) for one in ordered))
     write_trn(folder / f"{set_name}.hyp.trn", ((one.id, one.hyp) for one in ordered))
@@ -84,13 +86,18 @@ def write_groups(
         score: The errors.
         subsets: Titles and groups of further aspects.
     """
-    lines = ["aspect\tgroup\tutterances\twords\tins\tdel\tsub\tWER"]
-    aspects = [(aspect.value, group_by(score, aspect)) for aspect in Aspect]
+    counted = score.counted
+    lines = [
+        f"aspect\tgroup\tutterances\t{counted.plural}\tins\tdel\tsub\t{counted.rate}"
+    ]
+    names = {aspect: aspect.value for aspect in Aspect}
+    names[Aspect.WORDS] = counted.plural
+    aspects = [(name, group_by(score, aspect)) for aspect, name in names.items()]
     for title, groups in [*aspects, *subsets]:
         for group in groups:
             numbers = (group.utterances, group.words, group.ins, group.dels, group.subs)
-            wer = "" if group.wer is None else f"{group.wer:.2f}"
-            lines.append("\t".join([title, group.name, *map(str, numbers), wer]))
+            rate = "" if group.rate is None else f"{group.rate:.2f}"
+            lines.append("\t".join([title, group.name, *map(str, numbers), rate]))
     _write(path, lines)
 
 
@@ -119,26 +126,37 @@ def results_entry(
     rtfx: float,
     memory_mib: float | None = None,
 ) -> dict[str, Any]:
-    """Return the entry of one set and method in results.json."""
+    """Return the entry of one set and method in results.json.
+
+    Rate and count are named by what is counted: wer and words, or cer and characters.
+    """
+    counted = score.counted
     entry = {
         "set": set_name,
         "method": method,
-        "wer": round(score.wer, 4),
+        counted.scalar: round(score.rate, 4),
         "errors": score.errors,
-        "words": score.words,
+        counted.plural: score.words,
         "ins": score.ins,
         "del": score.dels,
         "sub": score.subs,
         "ci95": [round(end, 4) for end in score.ci95],
         "ci95_over": score.unit.value,
-        "cer": round(score.cer, 4),
+        **({} if score.cer is None else {"cer": round(score.cer, 4)}),
         "rtfx": round(rtfx, 2),
         "utterances": score.utterances,
         "empty": score.empty,
     }
+    if counted is not ErrorUnit.WORD:
+        entry["unit"] = counted.value
     if memory_mib is not None:
         entry["memory_mib"] = round(memory_mib, 1)
     return entry
+
+
+def unit_of(entry: Mapping[str, Any]) -> ErrorUnit:
+    """Return what was counted for an entry of results.json."""
+    return ErrorUnit(entry.get("unit", ErrorUnit.WORD.value))
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:

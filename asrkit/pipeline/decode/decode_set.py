@@ -81,7 +81,7 @@ def decode_set(
     rtfx = seconds / (time.monotonic() - start)
     if left_out:
         hypotheses += all_deleted(cuts, {row.id for row in left_out})
-    scored = score(hypotheses)
+    scored = score(hypotheses, recognizer.config.decode.unit)
     method = recognizer.config.decode.method
     folder = exp_dir / "decode" / method
     write_decode_files(folder, set_name, method, hypotheses, scored)

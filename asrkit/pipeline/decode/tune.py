@@ -4,13 +4,13 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import kaldialign
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from asrkit.decoding.fusion.rescoring import SentenceModel, score_sentences
+from asrkit.decoding.scoring.score import edit_distance
 from asrkit.decoding.search import NBest
 from asrkit.models.asr_model import AsrModel
 from asrkit.pipeline.decode.choose_search import last_loss
@@ -35,9 +35,9 @@ class NBestScores:
     added: dict[str, Floats]
     """Log-probabilities by what is fused, (N, K)."""
     errors: NDArray[np.int64]
-    """Word errors of each hypothesis, (N, K)."""
+    """Errors of each hypothesis, (N, K)."""
     words: int
-    """Reference words."""
+    """Reference words, or what else is counted."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Tried:
 
     blank_penalty: float
     scales: dict[str, float]
-    wer: float
-    """Percent."""
+    rate: float
+    """Error rate, percent."""
 
 
 def collect(
@@ -85,18 +85,20 @@ def collect(
         name: _pad(_unflatten(score_sentences(lm, flat, recognizer.device), rows), K, 0)
         for name, lm in models.items()
     }
+    divide = recognizer.config.decode.unit.divide
+    refs = [divide(ref.split()) for _, ref in rows]
     errors = [
         [
-            kaldialign.edit_distance(ref.split(), text.split())["total"]
-            for text in (one.text(recognizer.tokenizer) for one in nbest)
+            edit_distance(ref, divide(one.text(recognizer.tokenizer).split()))
+            for one in nbest
         ]
-        for nbest, ref in rows
+        for (nbest, _), ref in zip(rows, refs, strict=True)
     ]
     return NBestScores(
         {penalty: _pad(scores, K, -np.inf) for penalty, scores in acoustic.items()},
         added,
         _pad(errors, K, 0).astype(np.int64),
-        sum(len(ref.split()) for _, ref in rows),
+        sum(map(len, refs)),
     )
 
 
@@ -150,7 +152,7 @@ def search_scales(
     Among equals those with the smaller numbers come first.
     """
     tried = list(_try_all(lists, scales))
-    return sorted(tried, key=lambda one: (one.wer, _size(one)))
+    return sorted(tried, key=lambda one: (one.rate, _size(one)))
 
 
 def _try_all(

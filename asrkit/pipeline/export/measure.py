@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from asrkit.data.batches.batch import Batch
-from asrkit.decoding.scoring.score import score
+from asrkit.decoding.scoring.score import error_rate
 from asrkit.export import sherpa
 from asrkit.export.folder import onnx_name
 from asrkit.export.gate import FLOAT, INT8, Case, Variant
@@ -112,6 +112,7 @@ class Measure:
         """Compare what was found in each batch with what the model finds."""
         recognizer, hypotheses, cases = self.part.recognizer, [], []
         tokens = different = moved = 0
+        unit = recognizer.config.decode.unit
         triples = zip(self.batches, self.expected, found, strict=True)
         for batch, (*_, expected), rows in triples:
             texts = [text_of(recognizer, labels) for labels in rows]
@@ -128,7 +129,8 @@ class Measure:
         return Variant(
             part=self.part.name, engine=engine, bits=bits, difference=difference,
             tokens=tokens, different=different, moved=moved,
-            wer=score(hypotheses).wer, size=size, cases=cases,
+            rate=error_rate(hypotheses, unit), rate_name=unit.rate, size=size,
+            cases=cases,
         )  # fmt: skip
 
 

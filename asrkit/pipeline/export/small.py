@@ -6,7 +6,7 @@ from pathlib import Path
 
 from asrkit.export import sherpa
 from asrkit.export.folder import onnx_name
-from asrkit.export.gate import INT8, WER
+from asrkit.export.gate import INT8, POINTS
 from asrkit.export.onnx_file import OnnxNetwork, products, quantize
 from asrkit.pipeline.export.measure import SMALL, Measure
 
@@ -34,31 +34,32 @@ def write_small(measure: Measure, folder: Path, shared: list[str]) -> list[str]:
     is taken back, and the next; at last the joiner. If nothing helps, all are of 8
     bits, but for what another part has in float and shares.
     """
-    part, wer = measure.part, measure.model.wer
+    part, rate = measure.part, measure.model.rate
+    name = measure.model.rate_name
     kept = list(shared)
     order: list[str] | None = None
-    while (found := _try(measure, folder, kept)) - wer > WER:
+    while (found := _try(measure, folder, kept)) - rate > POINTS:
         if order is None:
             order = worst_first(measure, folder)
             order += [one for one in SMALL if one in part.networks and one not in kept]
         if not order:
             logger.warning(
-                "%s: with all in float WER is %.2f instead of %.2f, too: 8 bits it is",
-                part.name, found, wer,
+                "%s: with all in float %s is %.2f instead of %.2f, too: 8 bits it is",
+                part.name, name, found, rate,
             )  # fmt: skip
             _try(measure, folder, shared)
             return shared
         kept.append(order.pop(0))
         logger.info(
-            "%s: with 8 bits WER %.2f instead of %.2f, more than %g points: %s stays "
+            "%s: with 8 bits %s %.2f instead of %.2f, more than %g points: %s stays "
             "in float",
-            part.name, found, wer, WER, kept[-1],
+            part.name, name, found, rate, POINTS, kept[-1],
         )  # fmt: skip
     return kept
 
 
 def _try(measure: Measure, folder: Path, kept: list[str]) -> float:
-    """Write files of 8 bits but for some blocks; return their WER.
+    """Write files of 8 bits but for some blocks; return their error rate.
 
     It is the larger one of two engines: they round differently.
     """
@@ -67,10 +68,10 @@ def _try(measure: Measure, folder: Path, kept: list[str]) -> float:
             source = folder / onnx_name(name)
             keep = products(source).keys() & set(kept)
             quantize(source, folder / onnx_name(name, int8=True), keep=keep)
-    found = measure.onnxruntime(folder, INT8).wer
+    found = measure.onnxruntime(folder, INT8).rate
     if not sherpa.is_installed():
         return found
-    return max(found, measure.sherpa(folder, INT8).wer)
+    return max(found, measure.sherpa(folder, INT8).rate)
 
 
 def worst_first(measure: Measure, folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ import torch
 
 from asrkit.data.batches.batch import Batch
 from asrkit.decoding.greedy import GreedySearch
-from asrkit.decoding.scoring.score import Hypothesis, score
+from asrkit.decoding.scoring.score import Hypothesis, error_rate
 from asrkit.pipeline.decode.decode_set import pair
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.runtime.transcript import Labels, join
@@ -45,10 +45,12 @@ def warn_of_topology(recognizer: Recognizer, batches: Sequence[Batch]) -> None:
         for search, hypotheses in zip(searches, (own, one), strict=True):
             texts = recognizer.texts(search(recognizer.model, *encoded))
             hypotheses += pair(batch, texts)
+    unit = recognizer.config.decode.unit
     logger.warning(
         "this run has loss.topology=REGULAR, several labels a frame, but sherpa-onnx "
-        "emits one: WER %.2f instead of %.2f here; train what is to be exported with "
+        "emits one: %s %.2f instead of %.2f here; train what is to be exported with "
         "loss.topology=MONOTONIC",
-        score(one).wer,
-        score(own).wer,
+        unit.rate,
+        error_rate(one, unit),
+        error_rate(own, unit),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from asrkit.decoding.scoring.error_unit import ERROR_RATES
 from asrkit.pipeline.experiment import DONE
 from asrkit.pipeline.stage import is_path
 from asrkit.pipeline.stages.stage_run import StageRun
@@ -23,7 +24,11 @@ NBEST = "nbest"
 UNSPENT_UPDATES = "unspent_updates"
 UNSPENT_EPOCHS = "unspent_epochs"
 """Facts of a stage that ended before its budget: what is left, counted both ways."""
-_LABELS = {"seconds": "time", "wer": "best dev wer", "left_out": "left out as"}
+_LABELS = {
+    "seconds": "time",
+    "left_out": "left out as",
+    **{name: f"best dev {name}" for name in ERROR_RATES},
+}
 """What the log calls some of the facts."""
 
 

@@ -74,8 +74,9 @@ class TrainStageConfig(StageConfig):
     """Train on pieces of this size instead of whole utterances; needs `alignments`."""
     nbest: str | None = None
     """Stage that made lists of hypotheses, or a folder of them (with a slash)."""
-    select: str = "wer"
-    """Scalar of validation that picks the best checkpoint (the lowest wins)."""
+    select: str | None = None
+    """Scalar of validation that picks the best checkpoint (the lowest wins); null: the
+    error rate, wer, cer or mer, as decode.unit has it."""
     never_worse: bool = False
     """Validate before the first update, too: where nothing later is as good on dev, the
     best checkpoint holds the weights that the stage has begun with."""
@@ -113,6 +114,10 @@ class TrainStageConfig(StageConfig):
         augment = without_warping(config.augment, config.data.stored_features)
         return replace(config, augment=augment)
 
+    def selecting(self, error_rate: str) -> "TrainStageConfig":
+        """Return the stage with a scalar that picks the best checkpoint."""
+        return replace(self, select=self.select or error_rate)
+
     def matters(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """Return all but the language model."""
         return {key: value for key, value in plain.items() if key != "lm"}
@@ -142,6 +147,12 @@ def train_config(run: StageRun) -> TrainStageConfig:
     """Return the stage's configuration."""
     assert isinstance(run.stage, TrainStageConfig)
     return run.stage
+
+
+def selected(stage: TrainStageConfig) -> str:
+    """Name the scalar that picks the best checkpoint."""
+    assert stage.select is not None, "Config names the error rate"
+    return stage.select
 
 
 def without_warping(augment: AugmentConfig, stored_features: bool) -> AugmentConfig:
@@ -204,8 +215,8 @@ def check_scalars(run: StageRun) -> None:
         InputError: It does not.
     """
     stage = train_config(run)
-    found = scalar_names(run.config.loss)
-    wanted = [("select", stage.select, found)]
+    found = scalar_names(run.config.loss, run.config.decode.unit)
+    wanted = [("select", selected(stage), found)]
     if stage.until.scalar is not None:
         more = [LABELS_MOVED] if "ctc" in run.config.loss.trained else []
         wanted.append(("until.scalar", stage.until.scalar, [*found, *more]))
@@ -233,10 +244,11 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
             batches=DevBatches(config, corpus.dev, run.tokenizer, run.world, attach),
             search=validation_search(config.decode, config.loss).build(),
             tokenizer=run.tokenizer,
+            unit=config.decode.unit,
             world=run.world,
             moved=moved,
         ),
-        selection=Selection(stage.select, stage.never_worse),
+        selection=Selection(selected(stage), stage.never_worse),
         summarize=summarize,
         headline=["loss_per_token", "learning_rate", "audio_hours_per_hour"],
         description=describe(run.plain, run.tokenizer),

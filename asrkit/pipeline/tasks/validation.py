@@ -1,4 +1,4 @@
-"""Validation on dev: loss, greedy WER, a table of hypotheses and a picture."""
+"""Validation on dev: loss, greedy error rate, a table of hypotheses and a picture."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from asrkit.data.batches.batch import Batch
-from asrkit.decoding.scoring.score import Hypothesis, score
+from asrkit.decoding.scoring.error_unit import ErrorUnit
+from asrkit.decoding.scoring.score import Hypothesis, error_rate
 from asrkit.decoding.search import Search
 from asrkit.losses.criterion import LossConfig
 from asrkit.pipeline.decode.decode_set import pair
@@ -23,9 +24,9 @@ _ROWS = 20  # of the table of references and hypotheses
 _RISK = "expected_risk"
 
 
-def scalar_names(loss: LossConfig) -> list[str]:
+def scalar_names(loss: LossConfig, unit: ErrorUnit) -> list[str]:
     """Name what validation finds of any stage with a loss."""
-    names = ["loss_per_token", "loss_per_frame", "wer"]
+    names = ["loss_per_token", "loss_per_frame", unit.scalar]
     if loss.list_size and "transducer" in loss.trained:
         names.append(f"{_RISK}_per_token")
     return names
@@ -39,6 +40,7 @@ class Validation:
         batches: Opens this process's share of dev.
         search: Finds the hypotheses.
         tokenizer: Turns them into text.
+        unit: What errors are counted in.
         world: The processes that work together, and this one's rank.
         moved: Aligns the labels with CTC and compares, if that is wanted.
     """
@@ -46,12 +48,13 @@ class Validation:
     batches: Callable[[], Iterator[Batch]]
     search: Search
     tokenizer: Tokenizer
+    unit: ErrorUnit
     world: World
     moved: MovedLabels | None = None
 
     @torch.no_grad()
     def __call__(self, task: nn.Module) -> Evaluation:
-        """Return loss per token, WER, a table and a picture; on all processes."""
+        """Return losses, the error rate, a table and a picture; on all processes."""
         assert isinstance(task, AsrTask)
         task.eval()
         sums: dict[str, float] = {}
@@ -102,7 +105,7 @@ class Validation:
         scalars = {
             "loss_per_token": total["loss"] / max(total["tokens"], 1.0),
             "loss_per_frame": total["loss"] / total["frames"],
-            "wer": score(hypotheses).wer,
+            self.unit.scalar: error_rate(hypotheses, self.unit),
         }
         if _RISK in total:
             risk = total[_RISK] / max(total["tokens"], 1.0)

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from asrkit.cli.training.runs import main
-from asrkit.pipeline.experiments_table import State, list_experiments
+from asrkit.decoding.scoring.error_unit import ErrorUnit
+from asrkit.pipeline.experiments_table import Rate, State, list_experiments
 from asrkit.pipeline.for_stage import for_stage
 from asrkit.pipeline.snapshot import write_snapshot
 from asrkit.utils.errors import InputError
@@ -67,7 +68,11 @@ def test_a_run_that_was_killed(tmp_path):
     found = only(tmp_path)
     assert found.name == "a/b"
     assert found.state is State.INTERRUPTED
-    assert (found.stage, found.update, found.dev_wer) == ("train 1/1", 200, 40.5)
+    assert (found.stage, found.update, found.dev_rate) == (
+        "train 1/1",
+        200,
+        Rate(40.5, ErrorUnit.WORD),
+    )
     assert found.left is None
 
 
@@ -94,14 +99,19 @@ def test_a_run_that_is_done_with_its_results(tmp_path):
     (tmp_path / "a" / "mbr").mkdir()
     (tmp_path / "a" / "mbr" / "done").write_text("{}")
     rows = [("test", 5.5), ("other", 9.0), ("test", 5.0)]
+    characters = {"set": "zh", "unit": "character", "cer": 3.0}
     (tmp_path / "a" / "decode").mkdir()
     (tmp_path / "a" / "decode" / "results.json").write_text(
-        json.dumps([{"set": name, "wer": wer} for name, wer in rows])
+        json.dumps([*({"set": name, "wer": wer} for name, wer in rows), characters])
     )
     found = only(tmp_path)
     assert found.state is State.DONE
     assert found.stage == "mbr 2/2"
-    assert found.test_wers == {"test": 5.0, "other": 9.0}
+    assert found.test_rates == {
+        "test": Rate(5.0, ErrorUnit.WORD),
+        "other": Rate(9.0, ErrorUnit.WORD),
+        "zh": Rate(3.0, ErrorUnit.CHARACTER),
+    }
 
 
 LM = ["+lm@pipeline.stages.lm_lstm=lstm", "pipeline.order=[lm_lstm]"]
@@ -130,7 +140,7 @@ def test_the_time_left_follows_the_pace_since_the_last_start(
     config(tmp_path / "a", stage, *overrides)
     found = only(tmp_path)
     assert found.state is State.TRAINING
-    assert found.dev_wer == 30
+    assert found.dev_rate == Rate(30, ErrorUnit.WORD)
     assert found.left == pytest.approx(3 * 80, abs=5)
 
 

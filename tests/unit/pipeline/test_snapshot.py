@@ -78,6 +78,9 @@ def test_what_an_older_version_wrote_is_the_same(tmp_path, name):
     old = to_plain(view)
     if view.pipeline.stages[name].trains:
         old = older(old, loss=to_plain(view.loss), num_epochs=1.5, max_duration=30)
+    condition = old["pipeline"]["stages"][name]["only_if"]
+    condition["wer"] = condition.pop("error_rate")
+    del old["decode"]["unit"]
     assert read_config(old) == replace(view, lm=read_config(old).lm)
     now = config.pipeline.stages[name].matters(to_plain(view))
     before = {key: old[key] for key in now}

@@ -208,32 +208,49 @@ def test_only_weights_that_come_from_somewhere_are_a_candidate(config):
         replace(stages["ctc"], never_worse=True)
 
 
-def test_a_stage_goes_by_one_that_has_a_dev_wer(config):
+def test_a_stage_goes_by_one_that_has_an_error_rate(config):
     pipeline = config.pipeline
     for other in (
         {"full_sum": replace(pipeline.stages["full_sum"], select="loss_per_token")},
         {"mbr": replace(pipeline.stages["mbr"], only_if=OnlyIfConfig(stage="nbest"))},
     ):
-        with pytest.raises(ValueError, match=r"only_if.stage: .* without a dev wer"):
+        with pytest.raises(ValueError, match=r"only_if.stage: .* without an "):
             replace(pipeline, stages=pipeline.stages | other)
 
 
-def test_what_a_stage_goes_by_was_run(tmp_path):
+@pytest.mark.parametrize(
+    ("overrides", "scalar"), [([], "wer"), (["decode.unit=CHARACTER"], "cer")]
+)
+def test_what_a_stage_goes_by_was_run(tmp_path, overrides, scalar):
     alone = make(
         "pipeline.order=[nbest]", "pipeline.stages.nbest.source=./x.pt",
     )  # fmt: skip
     with pytest.raises(InputError, match=r"nbest\.only_if\.stage=null"):
         check_order(alone, tmp_path)
-    # It is done, but was not selected by its wer.
-    run = stage_run(tmp_path, "nbest", "pipeline=frame_wise")
+    # It is done, but was not selected by its error rate.
+    run = stage_run(tmp_path, "nbest", "pipeline=frame_wise", *overrides)
     done = run.exp_dir / "full_sum" / "done"
-    done.parent.mkdir(parents=True)
+    done.parent.mkdir(exist_ok=True)
     done.write_text('{"loss_per_token": 0.5}')
     with pytest.raises(InputError, match=r"ended without one: set .*only_if\.stage"):
         why_left_out(run)
-    for wer, left_out in ((30.0, False), (30.1, True)):
-        done.write_text(f'{{"wer": {wer}}}')
+    for rate, left_out in ((30.0, False), (30.1, True)):
+        done.write_text(f'{{"{scalar}": {rate}}}')
         assert (why_left_out(run) is not None) == left_out
+    assert f"best dev {scalar} 30.1" in why_left_out(run)
+
+
+def test_the_best_checkpoint_is_picked_by_the_unit_of_the_run():
+    def picked(*overrides):
+        return compose(*overrides).pipeline.stages["train"].select
+
+    assert picked() == "wer"
+    assert picked("decode.unit=CHARACTER") == "cer"
+    assert picked("decode.unit=MIXED", "decode=beam_search") == "mer"
+    own = "pipeline.stages.train.select=loss_per_token"
+    assert picked("decode.unit=CHARACTER", own) == "loss_per_token"
+    with pytest.raises(InputError, match=r"decode\.unit is the same in all stages"):
+        for_stage(compose("+pipeline.stages.train.set.decode.unit=MIXED"), "train")
 
 
 def test_results_are_a_stage_or_a_folder(tmp_path):

@@ -43,6 +43,8 @@ class Format:
     """Tells whether a file or folder is in this format."""
     prepare: Callable[[Part], Prepared]
     """Makes the cuts; raises InputError where nothing can be read."""
+    elsewhere: Callable[[Path], list[Path]] = lambda _: []
+    """Lists files beside or above a part that say something of it, too."""
 
 
 def scanning(read: Callable[[Part], Iterator[Row]]) -> Callable[[Part], Prepared]:

@@ -132,9 +132,14 @@ def _with_path(cut: Cut, locate: Locator) -> Cut:
     return cut
 
 
+def _elsewhere(path: Path) -> list[Path]:
+    return [beside(path, "supervisions")] if manifest_kind(path) == "recordings" else []
+
+
 LHOTSE = Format(
     name="lhotse",
     what="Lhotse manifests (cuts, or recordings and supervisions)",
     recognizes=_recognizes,
     prepare=_prepare,
+    elsewhere=_elsewhere,
 )

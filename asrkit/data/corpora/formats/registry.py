@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from asrkit.data.corpora.formats.aishell import AISHELL
 from asrkit.data.corpora.formats.common_voice import COMMON_VOICE
 from asrkit.data.corpora.formats.format import Format
 from asrkit.data.corpora.formats.kaldi import KALDI
@@ -13,7 +14,7 @@ from asrkit.data.corpora.formats.wenet import WENET
 
 FORMATS = {
     one.name: one
-    for one in (LIBRISPEECH, KALDI, LHOTSE, NEMO, WENET, COMMON_VOICE, TABLE)
+    for one in (LIBRISPEECH, AISHELL, KALDI, LHOTSE, NEMO, WENET, COMMON_VOICE, TABLE)
 }
 """By name; of several that recognize a file the first is meant."""
 

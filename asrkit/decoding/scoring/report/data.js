@@ -18,6 +18,7 @@ const whole = (number) => number.toLocaleString("en-US");
 const percent = (number) => (number === null || !Number.isFinite(number) ? "–" : number.toFixed(2));
 const signed = (number, digits) =>
   (number > 0 ? "+" : number < 0 ? "−" : "") + Math.abs(number).toFixed(digits);
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const rate = (errors, words) => (words ? (100 * errors) / words : errors ? Infinity : 0);
 
 /** The aligned words of an utterance: {kind, ref, hyp}, kind "", "sub", "del" or "ins". */
@@ -69,7 +70,10 @@ function measure(set) {
 
 const speakerOf = (set, row) => (set.speakers ? set.speakers.names[set.speakers.of[row]] ?? "" : "");
 
-/** What a search looks through, in lower case: id, speaker, reference, hypotheses. */
+/** A text as searches compare it: blanks count where words are counted. */
+const searched = (set, text) => (set.unit.one === "word" ? text : text.replaceAll(" ", "")).toLowerCase();
+
+/** What a search looks through: id, speaker, reference, hypotheses. */
 function searchTexts(set) {
   set.texts ??= set.ids.map((id, row) => {
     const parts = [id, speakerOf(set, row), set.refs[row]];
@@ -78,7 +82,7 @@ function searchTexts(set) {
       const words = alignedWords(set, system, row).filter((word) => word.hyp);
       parts.push(words.map((word) => word.hyp).join(" "));
     });
-    return parts.join("\n").toLowerCase();
+    return searched(set, parts.join("\n"));
   });
   return set.texts;
 }

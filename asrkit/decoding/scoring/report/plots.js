@@ -118,7 +118,7 @@ function drawInterval(system, low, high, style) {
     svg("line", { class: "whisker", x1: x(system.low), x2: x(system.high), y1: 8, y2: 8 }),
     svg("line", { class: "whisker", x1: x(system.low), x2: x(system.low), y1: 4, y2: 12 }),
     svg("line", { class: "whisker", x1: x(system.high), x2: x(system.high), y1: 4, y2: 12 }),
-    svg("circle", { class: style, cx: x(system.wer), cy: 8, r: 4 }),
+    svg("circle", { class: style, cx: x(system.rate), cy: 8, r: 4 }),
   );
   return drawing;
 }

@@ -3,10 +3,10 @@
 
 const STYLES = ["a", "b"];
 const ASPECTS = {
-  duration: "WER by duration (seconds)",
-  rate: "WER by speaking rate (words/second)",
-  words: "WER by length (reference words)",
-  speaker: "WER by speaker, highest first",
+  duration: (unit) => `${unit.rate} by duration (seconds)`,
+  rate: (unit) => `${unit.rate} by speaking rate (${unit.many}/second)`,
+  words: (unit) => `${unit.rate} by length (reference ${unit.many})`,
+  speaker: (unit) => `${unit.rate} by speaker, highest first`,
 };
 
 const key = (system) => el("span", { class: `key ${STYLES[system]}`, "aria-hidden": "true" });
@@ -31,8 +31,10 @@ function drawSummary(host, sets, chosen, choose) {
   const high = Math.max(...systems.map((one) => one.high));
   const has = (name) => systems.some((one) => one[name] !== null);
   const head = ["Set", "System"].map((text) => heading(text));
-  head.push(...["WER %", "95 % interval"].map((text) => heading(text, "number")), heading(""));
-  const counts = ["CER %", "Errors", "Ins", "Del", "Sub", "Words", "Utterances", "Empty"];
+  const names = (of) => [...new Set(sets.map((set) => of(set.unit)))].join(" / ");
+  head.push(...[`${names((unit) => unit.rate)} %`, "95 % interval"].map((text) => heading(text, "number")), heading(""));
+  if (has("cer")) head.push(heading("CER %", "number"));
+  const counts = ["Errors", "Ins", "Del", "Sub", capital(names((unit) => unit.many)), "Utterances", "Empty"];
   head.push(...counts.map((text) => heading(text, "number")));
   if (has("rtfx")) head.push(heading("RTFx", "number"));
   if (has("memory")) head.push(heading("Memory MiB", "number"));
@@ -43,10 +45,10 @@ function drawSummary(host, sets, chosen, choose) {
       const cells = [
         el("td", { class: "name", title: set.name }, system ? "" : name),
         el("td", { class: "name", title: one.method }, key(system), one.method),
-        el("td", { class: "number" }, el("strong", {}, percent(one.wer))),
+        el("td", { class: "number" }, el("strong", {}, percent(one.rate))),
         el("td", { class: "number", title: `over ${one.over}` }, `${percent(one.low)} – ${percent(one.high)}`),
         el("td", {}, drawInterval(one, low, high, STYLES[system])),
-        number(percent(one.cer)),
+        ...(has("cer") ? [number(percent(one.cer))] : []),
         ...[one.errors, one.ins, one.dels, one.subs, one.words, one.utterances, one.empty].map((n) => number(whole(n))),
       ];
       if (has("rtfx")) cells.push(number(one.rtfx === null ? "–" : one.rtfx.toFixed(one.rtfx < 10 ? 1 : 0)));
@@ -63,7 +65,7 @@ function drawComparison(host, set) {
   const [a, b] = set.systems.map((one) => one.method);
   const better = result.difference < 0 ? 1 : 0;
   const says = result.significant
-    ? `${[a, b][better]} is better by ${Math.abs(result.difference).toFixed(2)} % WER absolute.`
+    ? `${[a, b][better]} is better by ${Math.abs(result.difference).toFixed(2)} % ${set.unit.rate} absolute.`
     : "No significant difference.";
   const p = result.p < 0.001 ? "p < 0.001" : `p = ${result.p.toFixed(3)}`;
   const detail =
@@ -90,30 +92,31 @@ function drawComparison(host, set) {
 /** A card with a chart and, folded away, its numbers. */
 function plotCard(set, aspect, groups, chooseSpeaker) {
   const speakers = aspect === "speaker";
-  const wer = (group, system) => (group.words ? (100 * group.errors[system]) / group.words : null);
-  if (speakers) groups = [...groups].sort((one, two) => (wer(two, 0) ?? -1) - (wer(one, 0) ?? -1));
+  const title = ASPECTS[aspect](set.unit);
+  const rateOf = (group, system) => (group.words ? (100 * group.errors[system]) / group.words : null);
+  if (speakers) groups = [...groups].sort((one, two) => (rateOf(two, 0) ?? -1) - (rateOf(one, 0) ?? -1));
   const methods = set.systems.map((one) => one.method);
   const choose = speakers ? (place) => chooseSpeaker(groups[place].name) : null;
   const label = (place) => {
     const group = groups[place];
-    const rates = methods.map((method, system) => `${method} ${percent(wer(group, system))} %`);
-    return `${group.name}: ${rates.join(", ")}; ${whole(group.words)} words in ${whole(group.utterances)} utterances`;
+    const rates = methods.map((method, system) => `${method} ${percent(rateOf(group, system))} %`);
+    return `${group.name}: ${rates.join(", ")}; ${whole(group.words)} ${set.unit.many} in ${whole(group.utterances)} utterances`;
   };
   const chart = {
-    title: ASPECTS[aspect], names: groups.map((group) => group.name.replace(/ s$/, "")), label, choose,
+    title, names: groups.map((group) => group.name.replace(/ s$/, "")), label, choose,
     ticks: !speakers || groups.length <= 16,
-    series: methods.map((_, system) => ({ style: STYLES[system], values: groups.map((group) => wer(group, system)) })),
+    series: methods.map((_, system) => ({ style: STYLES[system], values: groups.map((group) => rateOf(group, system)) })),
   };
   const head = [heading(speakers ? "Speaker" : "Group"), ...methods.map((method) => heading(`${method} %`, "number"))];
-  head.push(heading("Words", "number"), heading("Utterances", "number"));
+  head.push(heading(capital(set.unit.many), "number"), heading("Utterances", "number"));
   const rows = () =>
     groups.map((group, place) => {
       const name = speakers ? el("button", { type: "button", class: "plain", onclick: () => choose(place) }, group.name) : group.name;
-      const rates = methods.map((_, system) => number(percent(wer(group, system))));
+      const rates = methods.map((_, system) => number(percent(rateOf(group, system))));
       return el("tr", {}, el("td", {}, name), ...rates, number(whole(group.words)), number(whole(group.utterances)));
     });
   const legend = methods.length > 1 ? el("p", { class: "muted" }, ...methods.flatMap((method, system) => [key(system), method + " "])) : "";
-  return card(ASPECTS[aspect], chart, legend, () => table(head, rows(), ASPECTS[aspect]), speakers && groups.length > 24);
+  return card(title, chart, legend, () => table(head, rows(), title), speakers && groups.length > 24);
 }
 
 /** How much B differs from A for each speaker. */
@@ -121,14 +124,14 @@ function differenceCard(set, groups, chooseSpeaker) {
   const change = (group) => (100 * (group.errors[1] - group.errors[0])) / group.words;
   groups = groups.filter((group) => group.words).sort((one, two) => change(one) - change(two));
   const [a, b] = set.systems.map((one) => one.method);
-  const title = `WER of ${b} minus ${a} by speaker`;
+  const title = `${set.unit.rate} of ${b} minus ${a} by speaker`;
   const chart = {
     title, names: groups.map((group) => group.name), ticks: groups.length <= 16,
-    label: (place) => `${groups[place].name}: ${signed(change(groups[place]), 2)} %, ${whole(groups[place].words)} words`,
+    label: (place) => `${groups[place].name}: ${signed(change(groups[place]), 2)} %, ${whole(groups[place].words)} ${set.unit.many}`,
     choose: (place) => chooseSpeaker(groups[place].name),
     series: [{ style: (value) => (value > 0 ? "a" : "b"), values: groups.map(change) }],
   };
-  const head = [heading("Speaker"), heading("Difference %", "number"), heading("Words", "number")];
+  const head = [heading("Speaker"), heading("Difference %", "number"), heading(capital(set.unit.many), "number")];
   const rows = () => groups.map((group) => el("tr", {}, el("td", {}, group.name), number(signed(change(group), 2)), number(whole(group.words))));
   const legend = el("p", { class: "muted" }, key(1), `below 0: ${b} is better `, key(0), `above 0: ${a} is better`);
   return card(title, chart, legend, () => table(head, rows(), title), groups.length > 24);
@@ -178,7 +181,7 @@ function drawWords(host, set, chooseError) {
         return el("tr", {}, el("td", {}, pick), ...counts);
       });
       const more = el("button", { type: "button", class: "more", onclick: () => ((shown *= 3), draw()) }, "More");
-      const head = [heading("Word" + (kind === "sub" ? "s" : "")), ...columns.map(sorter)];
+      const head = [heading(capital(set.unit.one) + (kind === "sub" ? "s" : "")), ...columns.map(sorter)];
       const body = entries.length ? table(head, rows, title) : el("p", { class: "muted" }, "none");
       node.replaceChildren(el("h3", {}, title), body, entries.length > shown ? more : "");
     };

@@ -21,12 +21,12 @@ class Utterances {
     if (set.durations) {
       columns.duration = { title: "Seconds", at: (row) => set.durations[row] ?? -1, show: (row) => set.durations[row]?.toFixed(2) ?? "–" };
     }
-    columns.words = { title: "Words", at: (row) => set.words[row], show: (row) => set.words[row] };
+    columns.words = { title: capital(set.unit.many), at: (row) => set.words[row], show: (row) => set.words[row] };
     set.systems.forEach((one, system) => {
       const name = this.two ? `, ${one.method}` : "";
       const errors = set.errors[system];
       columns[`errors${system}`] = { title: `Errors${name}`, at: (row) => errors[row], show: (row) => errors[row] };
-      columns[`wer${system}`] = { title: `WER %${name}`, at: (row) => rate(errors[row], set.words[row]), show: (row) => percent(rate(errors[row], set.words[row])) };
+      columns[`rate${system}`] = { title: `${set.unit.rate} %${name}`, at: (row) => rate(errors[row], set.words[row]), show: (row) => percent(rate(errors[row], set.words[row])) };
     });
     if (this.two) {
       const change = (row) => set.errors[1][row] - set.errors[0][row];
@@ -60,7 +60,7 @@ class Utterances {
     let waiting = 0;
     const search = (event) => {
       clearTimeout(waiting);
-      waiting = setTimeout(() => this.change({ query: event.target.value.trim().toLowerCase() }), 150);
+      waiting = setTimeout(() => this.change({ query: searched(this.set, event.target.value.trim()) }), 150);
     };
     const filters = Object.entries(this.filters()).map(([name, [title]]) => [name, title]);
     const columns = Object.entries(this.columns).map(([name, { title }]) => [name, title]);
@@ -70,7 +70,7 @@ class Utterances {
     const form = document.getElementById("tools");
     form.onsubmit = (event) => event.preventDefault();
     form.replaceChildren(
-      el("label", { class: "search" }, "Search words, ids, speakers", el("input", { type: "search", oninput: search, autocomplete: "off" })),
+      el("label", { class: "search" }, `Search ${this.set.unit.many}, ids, speakers`, el("input", { type: "search", oninput: search, autocomplete: "off" })),
       el("label", {}, "Show", el("select", { onchange: change("filter") }, ...options(filters, state.filter))),
       el("label", {}, "Sort by", this.sortBox),
       this.order,
@@ -136,7 +136,7 @@ class Utterances {
 
   head() {
     const { state } = this;
-    const hidden = (name) => name === "speaker" || name.startsWith("wer");
+    const hidden = (name) => name === "speaker" || name.startsWith("rate");
     const cells = Object.entries(this.columns).filter(([name]) => !hidden(name)).map(([name, { title }]) => {
       const sorted = state.sort === name;
       const arrow = sorted ? (state.down ? " ↓" : " ↑") : "";
@@ -145,7 +145,7 @@ class Utterances {
       return el("th", { scope: "col", class: name === "id" ? "id" : "number", "aria-sort": order },
         el("button", { type: "button", class: "plain", onclick: sort }, title.replace(/^Errors, /, "") + arrow));
     });
-    return [...cells, el("th", { scope: "col", class: "text" }, "Words: ", el("del", {}, "deleted"), " ", el("ins", {}, "inserted"), " ",
+    return [...cells, el("th", { scope: "col", class: "text" }, `${capital(this.set.unit.many)}: `, el("del", {}, "deleted"), " ", el("ins", {}, "inserted"), " ",
       el("span", { class: "sub" }, el("s", {}, "reference"), " ", el("b", {}, "recognized")))];
   }
 
@@ -155,11 +155,11 @@ class Utterances {
     const speaker = speakerOf(set, row);
     if (speaker) cells[0].append(el("div", { class: "muted" }, speaker));
     for (const [name, column] of Object.entries(columns)) {
-      if (name === "id" || name === "speaker" || name.startsWith("wer")) continue;
+      if (name === "id" || name === "speaker" || name.startsWith("rate")) continue;
       cells.push(el("td", { class: "number", "data-label": column.title }, String(column.show(row))));
     }
     const texts = set.systems.map((one, system) => {
-      const words = alignedWords(set, system, row).flatMap((word) => [wordNode(word), " "]);
+      const words = alignedWords(set, system, row).flatMap((word) => [wordNode(word), set.unit.gap]);
       if (!words.length) words.push(el("span", { class: "muted" }, "(empty)"));
       const name = this.two ? [key(system), el("span", { class: "unseen" }, `${one.method}: `)] : [];
       return el("div", { class: "words", dir: "auto" }, ...name, ...words);

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from asrkit.cli.decoding.score import main
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.score import Hypothesis, score
 from asrkit.decoding.scoring.wer_files import (
     results_entry,
@@ -170,6 +171,7 @@ def test_systems_scored_as_sclite_are_compared(tmp_path, capsys):
         (["r", "-D", "--glm", "x"], "-D, --glm: for --sclite only"),
         (["r", "--sclite", "-dh"], "-dh is csrfilt.sh's and goes with --glm"),
         (["r", "--sclite", "--utt2spk", "x"], "no --normalize, --utt2spk, --utt2dur"),
+        (["r", "--sclite", "--unit", "word"], "rules of its own"),
         ([], "--ref and --hyp"),
         (["--ref", "a"], "--ref and --hyp"),
         (["--hyp", "b"], "--ref and --hyp"),
@@ -190,3 +192,43 @@ def test_help(capsys):
         main(["--help"])
     assert stop.value.code == 0
     assert "95 % confidence interval" in " ".join(capsys.readouterr().out.split())
+
+
+def test_characters_are_counted_where_the_run_or_the_user_says_so(tmp_path, capsys):
+    folder = tmp_path / "greedy"
+    texts = [Hypothesis("u", ["今天", "OK"], ["今", "天OX"])]
+    write_decode_files(folder, "zh", "greedy", texts, score(texts))
+    recogs, page = str(folder / "recogs-zh.txt"), tmp_path / "report.html"
+
+    def first_line(*options):
+        assert main([recogs, *options]) == 0
+        return capsys.readouterr().out.splitlines()[0]
+
+    assert first_line().startswith("[zh-greedy] %WER 100.00% [2 / 2,")
+    assert first_line("--unit", "character").startswith(
+        "[zh-greedy] %CER 25.00% [1 / 4,"
+    )
+    assert first_line("--unit", "mixed").startswith("[zh-greedy] %MER 33.33% [1 / 3,")
+    counted = score(texts, ErrorUnit.CHARACTER)
+    entry = results_entry("zh", "greedy", counted, 7.0)
+    update_results(tmp_path / "results.json", entry)
+    assert first_line("--html", str(page)).startswith("[zh-greedy] %CER 25.00%")
+    assert '"unit":{"rate":"CER","one":"character"' in page.read_text()
+    assert first_line("--unit", "word").startswith("[zh-greedy] %WER 100.00%")
+    assert main([recogs, "--details"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"characters +CER % +utts +characters", out)
+    assert "hypotheses empty" in out
+    assert "CER 25.00 %," not in out
+
+
+def test_systems_are_compared_in_one_unit(greedy, tmp_path):
+    texts = [Hypothesis("u", ["A", "B"], ["A", "B"])]
+    write_decode_files(tmp_path / "beam", "test", "beam", texts, score(texts))
+    entry = results_entry("test", "beam", score(texts, ErrorUnit.CHARACTER), 1.0)
+    update_results(tmp_path / "results.json", entry)
+    argv = [str(greedy / "recogs-test.txt"), "--compare"]
+    argv += [str(tmp_path / "beam" / "recogs-test.txt")]
+    with pytest.raises(InputError, match=r"words are counted and .* characters"):
+        main(argv)
+    assert main([*argv, "--unit", "mixed"]) == 0

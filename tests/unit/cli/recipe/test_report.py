@@ -80,3 +80,16 @@ def test_commands_work_where_the_recipe_was_called(run, tmp_path, monkeypatch):
 def test_nothing_decoded(tmp_path):
     with pytest.raises(InputError, match="run stage 6 first"):
         report.main(["--exp-dir", str(tmp_path)])
+
+
+def test_characters_have_a_table_of_their_own():
+    both = {"set": "test", "errors": 3, "ci95": [1, 2], "rtfx": 9}
+    words = {**both, "method": "greedy", "wer": 50.0, "words": 6}
+    characters = {**both, "method": "beam", "cer": 1.5, "characters": 200}
+    one, two = report.rate_tables([words, {**characters, "unit": "character"}])
+    assert one.splitlines()[0].split()[2:4] == ["WER", "%"]
+    assert "errors / words" in one
+    assert two.splitlines()[0].split()[2:4] == ["CER", "%"]
+    assert "errors / characters" in two
+    assert two.splitlines()[2].split()[:3] == ["test", "beam", "1.50"]
+    assert len(one.splitlines()) == len(two.splitlines()) == 3

@@ -11,6 +11,7 @@ pytest.importorskip("espeakng_loader")
 from asrkit.data.corpora.folder import find_sources
 from asrkit.data.synthesis import corpus as demo_corpus
 from asrkit.data.synthesis.corpus import synthesize
+from asrkit.data.synthesis.layout import LIBRISPEECH
 from asrkit.data.synthesis.plan import draw_plan
 from asrkit.data.synthesis.specs import DEMO, DEMO_HARD
 from asrkit.utils.errors import InputError
@@ -139,7 +140,9 @@ def test_utterances_without_word_times_are_named(tmp_path, monkeypatch, caplog):
     chapter = [replace(item, path=plan[0].path.parent / f"{n}.flac", text=text)
                for n, (item, text) in enumerate(zip(plan, ("A BOX", "OUT OF THE BOX"),
                                                     strict=True))]  # fmt: skip
-    demo_corpus._speak_all(chapter, jobs=1)
+    LIBRISPEECH.write_transcripts(
+        tmp_path, chapter, demo_corpus._speak_all(chapter, jobs=1)
+    )
     assert "words of 1 utterances" in caplog.text
     assert caplog.text.rstrip().endswith(": 1")
     ctm = next(tmp_path.rglob("*.words.ctm")).read_text()

@@ -63,9 +63,9 @@ def test_what_is_not_known_makes_no_groups():
 
 def test_rate_of_a_group():
     ann, tom, unknown = group_by(score(SET), Aspect.SPEAKER)
-    assert ann.wer == pytest.approx(100 * 2 / 15)
-    assert tom.wer == 75.0
-    assert unknown.wer is None
+    assert ann.rate == pytest.approx(100 * 2 / 15)
+    assert tom.rate == 75.0
+    assert unknown.rate is None
 
 
 def test_word_errors():

@@ -109,7 +109,7 @@ def test_summary_and_comparison_are_those_of_the_scores(pair):
     a, b, shown = pair
     for system, hypotheses in zip(shown["systems"], (a, b), strict=True):
         result = score(hypotheses)
-        assert (system["wer"], system["cer"]) == (result.wer, result.cer)
+        assert (system["rate"], system["cer"]) == (result.rate, result.cer)
         assert (system["low"], system["high"]) == result.ci95
         assert system["errors"] == result.errors
     assert [one["method"] for one in shown["systems"]] == ["greedy", "beam"]

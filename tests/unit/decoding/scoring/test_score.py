@@ -54,7 +54,7 @@ def test_counts_equal_the_edit_distance():
     assert result.errors == result.ins + result.dels + result.subs
     assert result.words == sum(len(h.ref) for h in hypotheses)
     assert result.ins - result.dels == sum(len(h.hyp) - len(h.ref) for h in hypotheses)
-    assert result.wer == pytest.approx(100 * result.errors / result.words)
+    assert result.rate == pytest.approx(100 * result.errors / result.words)
     assert result.utterances == 1000
     assert result.empty == sum(h.hyp == [] for h in hypotheses) > 0
 
@@ -74,7 +74,7 @@ def test_rates_equal_jiwers():
     refs = [" ".join(one.ref) for one in hypotheses]
     hyps = [" ".join(one.hyp) for one in hypotheses]
     assert len(refs) == 1000
-    assert result.wer == pytest.approx(100 * jiwer.wer(refs, hyps))
+    assert result.rate == pytest.approx(100 * jiwer.wer(refs, hyps))
     assert result.cer == pytest.approx(100 * jiwer.cer(refs, hyps))
 
 
@@ -169,7 +169,7 @@ def test_one_unknown_speaker_means_utterances_are_drawn():
 def test_interval_of_a_single_utterance_is_its_wer():
     result = score([Hypothesis("u", ["a", "b"], ["a"])])
     assert result.ci95 == (50.0, 50.0)
-    assert result.wer == 50.0
+    assert result.rate == 50.0
 
 
 def test_draws_without_words_are_left_out():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.reading.readers import (
     read_decode,
     with_durations,
@@ -14,6 +15,7 @@ from asrkit.decoding.scoring.wer_files import (
     log_line,
     read_results,
     results_entry,
+    unit_of,
     update_results,
     write_decode_files,
 )
@@ -194,3 +196,34 @@ def test_results_of_another_form(tmp_path, text):
     with pytest.raises(InputError, match=r"results\.json is not a list of results"):
         update_results(path, {"set": "dev", "method": "greedy"})
     assert path.read_text() == text
+
+
+def test_files_name_characters(tmp_path):
+    texts = [Hypothesis("u", ["今天", "天气"], ["今天气"], None, 1.0)]
+    result = score(texts, ErrorUnit.CHARACTER)
+    write_decode_files(tmp_path, "test", "greedy", texts, result)
+    assert log_line("test", "greedy", result).startswith(
+        "[test-greedy] %CER 25.00% [1 / 4, 0 ins, 1 del, 0 sub ]"
+    )
+    assert (tmp_path / "cer-summary-test.txt").read_text() == (
+        "settings\tCER\ngreedy\t25.00\n"
+    )
+    assert (tmp_path / "groups-test.tsv").read_text().splitlines() == [
+        "aspect\tgroup\tutterances\tcharacters\tins\tdel\tsub\tCER",
+        "duration\t< 2 s\t1\t4\t0\t1\t0\t25.00",
+        "rate\t4-5\t1\t4\t0\t1\t0\t25.00",
+        "characters\t1-5\t1\t4\t0\t1\t0\t25.00",
+    ]
+    errs = (tmp_path / "errs-test.txt").read_text()
+    assert errs.startswith("%CER = 25.00\n")
+    assert "over 4 reference characters (3 correct)" in errs
+    assert "\n1   天\n" in errs
+    # The texts stay as they are: what is counted may be chosen anew.
+    assert read_decode(tmp_path / "recogs-test.txt")[0].ref == ["今天", "天气"]
+    entry = results_entry("test", "greedy", result, 1.0)
+    assert (entry["cer"], entry["characters"], entry["unit"]) == (25, 4, "character")
+    assert not {"wer", "words"} & entry.keys()
+    assert unit_of(entry) is ErrorUnit.CHARACTER
+    words = results_entry("test", "greedy", score(texts), 1.0)
+    assert "unit" not in words
+    assert unit_of(words) is ErrorUnit.WORD

@@ -56,5 +56,5 @@ def test_the_best_combination_is_found():
                 for k in range(4)
             ]
             errors += lists.errors[row, totals.index(max(totals))]
-        assert one.wer == pytest.approx(100 * errors / 30)
-    assert tried[0].wer == min(one.wer for one in tried)
+        assert one.rate == pytest.approx(100 * errors / 30)
+    assert tried[0].rate == min(one.rate for one in tried)

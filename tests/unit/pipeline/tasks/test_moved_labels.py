@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from asrkit.decoding.greedy import GreedyConfig
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.transcripts.alignment import align_by_ctc
 from asrkit.losses.ctc import CtcLossConfig
 from asrkit.losses.full import FullLossConfig
@@ -30,12 +31,13 @@ def batches():
         yield replace(make_batch(rows), texts=["word"] * len(rows))
 
 
-def validation(loss, moved=None):
+def validation(loss, moved=None, unit=ErrorUnit.WORD):
     texts = SimpleNamespace(tokens="abcdefg", decode=lambda ids: "x" * len(ids))
     return Validation(
         batches=batches,
         search=validation_search(GreedyConfig(), loss).build(),
         tokenizer=texts,
+        unit=unit,
         world=ALONE,
         moved=moved,
     )
@@ -113,6 +115,7 @@ def test_validation_counts_what_has_moved():
     assert len(shares) > 2
 
 
+@pytest.mark.parametrize("unit", ErrorUnit)
 @pytest.mark.parametrize(
     "loss",
     [
@@ -122,5 +125,7 @@ def test_validation_counts_what_has_moved():
         MbrLossConfig(weights={"transducer": 0.0, "ctc": 1.0}),
     ],
 )
-def test_what_validation_finds_is_known_before(loss):
-    assert list(validation(loss)(make_task(loss)).scalars) == scalar_names(loss)
+def test_what_validation_finds_is_known_before(loss, unit):
+    found = validation(loss, unit=unit)(make_task(loss)).scalars
+    assert list(found) == scalar_names(loss, unit)
+    assert unit.scalar in found

@@ -103,7 +103,7 @@ def test_systems_may_fit_other_alternatives(tmp_path):
         score_marked([Marked("u", ref, parse_text(hyp, "h"))], Marks())
         for hyp in ("a b x", "c x")
     ]
-    assert [one.wer for one in systems] == pytest.approx([100 / 3, 50])
+    assert [one.rate for one in systems] == pytest.approx([100 / 3, 50])
     assert compare(*systems).difference == pytest.approx(50 - 100 / 3)
     decoded = [Decoded("s", name, one) for name, one in zip("ab", systems, strict=True)]
     with pytest.raises(InputError, match="in 1 utterances the systems fit other alter"):
