@@ -215,7 +215,7 @@ class Measured:
 
     def errors(self, path: Path, draws: int, options: Result) -> list[list[float]]:
         """Return relative error and cosine of both gradients; means over draws."""
-        exact = torch.load(path)
+        exact = torch.load(path, weights_only=True)
         torch.manual_seed(1)
         found = []
         for _ in range(draws):

@@ -35,19 +35,20 @@ def synthesize(folder: Path, spec: Spec, *, jobs: int | None = None) -> None:
 
     def make(unfinished: Path) -> None:
         plan = draw_plan(unfinished, spec)
-        times = _speak_all(plan, unfinished, jobs or os.cpu_count() or 1)
+        times = _speak_all(plan, jobs or os.cpu_count() or 1)
         spec.layout.write_transcripts(unfinished, plan, times)
 
     make_once(folder, spec, make)
 
 
-def _speak_all(plan: list[SpokenUtterance], folder: Path, jobs: int) -> Times:
-    speakers = [
-        list(items) for _, items in groupby(plan, lambda item: item.path.parent)
-    ]
+def _speak_all(plan: list[SpokenUtterance], jobs: int) -> Times:
     times: dict[str, Sequence[TimedWord] | None] = {}
     for spoken in speak_in_fresh_processes(
-        _speak, speakers, size=_VOICES_A_PROCESS, jobs=jobs, folder=folder
+        _speak,
+        [list(items) for _, items in groupby(plan, lambda item: item.path.parent)],
+        size=_VOICES_A_PROCESS,
+        jobs=jobs,
+        folder=Path(os.path.commonpath([one.path.parent for one in plan])),
     ):
         times |= spoken
     return times
@@ -55,10 +56,10 @@ def _speak_all(plan: list[SpokenUtterance], folder: Path, jobs: int) -> Times:
 
 def _speak(speakers: list[list[SpokenUtterance]]) -> Times:
     """Write recordings; return when their words are spoken."""
-    return {one.path.stem: _speak_one(one) for items in speakers for one in items}
+    return {item.path.stem: _speak_one(item) for items in speakers for item in items}
 
 
-def _speak_one(utterance: SpokenUtterance) -> list[TimedWord] | None:
+def _speak_one(utterance: SpokenUtterance) -> Sequence[TimedWord] | None:
     samples, words = render(utterance)
     utterance.path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(utterance.path, samples, SAMPLE_RATE, subtype="PCM_16")

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from asrkit.data.synthesis import hard_sentences, sentences
+from asrkit.data.synthesis.english import hard_sentences, sentences
 from asrkit.data.synthesis.grammar import draw_sentences
 from asrkit.data.synthesis.layout import AISHELL
 from asrkit.data.synthesis.mandarin.sentences import draw_mandarin

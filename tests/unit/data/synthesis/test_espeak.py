@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("espeakng_loader")
 
+from asrkit.data.synthesis.english.sentences import WORDS
 from asrkit.data.synthesis.espeak import VoiceSettings, phonemes, speak
-from asrkit.data.synthesis.sentences import WORDS
 from asrkit.utils.errors import InputError
 
 

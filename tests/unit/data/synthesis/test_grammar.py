@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("espeakng_loader")
 
-from asrkit.data.synthesis import hard_sentences, sentences
+from asrkit.data.synthesis.english import hard_sentences, sentences
+from asrkit.data.synthesis.english.sentences import TEMPLATES, WORDS
 from asrkit.data.synthesis.espeak import phonemes
 from asrkit.data.synthesis.grammar import START, draw_sentences
-from asrkit.data.synthesis.sentences import TEMPLATES, WORDS
 from asrkit.data.synthesis.specs import DEMO_HARD
 
 GRAMMARS = {"demo": sentences.GRAMMAR, "demo_hard": hard_sentences.GRAMMAR}

@@ -5,9 +5,8 @@ espeak-ng speaks as one word (OF THE, IN THE, THAT A) do not occur: their senten
 would be without word times.
 """
 
-from asrkit.data.synthesis import words
-from asrkit.data.synthesis.grammar import START, Grammar
-from asrkit.data.synthesis.morphology import (
+from asrkit.data.synthesis.english import words
+from asrkit.data.synthesis.english.morphology import (
     adverb,
     comparative,
     participle,
@@ -16,6 +15,7 @@ from asrkit.data.synthesis.morphology import (
     quality,
     superlative,
 )
+from asrkit.data.synthesis.grammar import START, Grammar
 
 _PEOPLE = words.PEOPLE.split()
 _SOMEONE = _PEOPLE + words.ANIMALS.split()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asrkit.data.synthesis import morphology
+from asrkit.data.synthesis.english import morphology
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Words for demo_hard's sentences; `asrkit.data.synthesis.morphology` inflects them.
+"""Words for demo_hard's sentences; `english.morphology` inflects them.
 
 All nouns, verbs and comparatives are regular. No two words, in any form that the
 grammar uses, sound alike in one of the corpus' accents (TWO, but no TO), and none is
