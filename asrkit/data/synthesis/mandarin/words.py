@@ -1,8 +1,8 @@
 """Everyday words of Mandarin, the frequent ones of a kind in front.
 
 No two words sound alike as espeak-ng speaks them, even if tones are not heard: what is
-heard of a word says how it is written. None doubles a character, as the words for Mum and
-Dad do: a predictor that sees one character cannot count how often it has come.
+heard of a word says how it is written. None doubles a character, as the words for Mum
+and Dad do: a predictor that sees one character cannot count how often it has come.
 """
 
 FAMILY = "母亲 父亲 孩子 姑娘 朋友 邻居 丈夫 妻子"
