@@ -59,7 +59,10 @@ def synthesize(folder: Path, spec: Spec, *, jobs: int | None = None) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     plan = draw_plan(partial, spec)
     times = _speak_all(plan, jobs or os.cpu_count() or 1)
-    spec.layout.write_transcripts(partial, plan, times)
+    try:
+        spec.layout.write_transcripts(partial, plan, times)
+    except OSError as error:
+        raise _cannot_write(partial, error) from error
     with atomic_write(partial / DONE, "w") as file:
         json.dump(settings, file)
     shutil.rmtree(folder, ignore_errors=True)
@@ -129,8 +132,12 @@ def _speak_one(utterance: SpokenUtterance) -> list[TimedWord] | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")
     except (soundfile.SoundFileError, OSError) as error:
-        raise InputError(
-            f"cannot write the demo corpus to {path.parent}: {error}; "
-            "free some disk space or choose another folder"
-        ) from error
+        raise _cannot_write(path.parent, error) from error
     return words
+
+
+def _cannot_write(folder: Path, error: Exception) -> InputError:
+    return InputError(
+        f"cannot write the demo corpus to {folder}: {error}; "
+        "free some disk space or choose another folder"
+    )
