@@ -54,7 +54,10 @@ def make_once(folder: Path, spec: Spec, make: Callable[[Path], None]) -> None:
     _check_voices(spec)
     unfinished = folder.with_name(folder.name + ".partial")
     shutil.rmtree(unfinished, ignore_errors=True)
-    make(unfinished)
+    try:
+        make(unfinished)
+    except OSError as error:
+        raise _cannot_write(unfinished, error) from error
     with atomic_write(unfinished / DONE, "w") as file:
         json.dump(settings, file)
     shutil.rmtree(folder, ignore_errors=True)
@@ -133,7 +136,11 @@ def _speak(
     try:
         return speak(block)
     except (soundfile.SoundFileError, OSError) as error:
-        raise InputError(
-            f"cannot write the demo corpus to {folder}: {error}; "
-            "free some disk space or choose another folder"
-        ) from error
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: Path, error: Exception) -> InputError:
+    return InputError(
+        f"cannot write the demo corpus to {folder}: {error}; "
+        "free some disk space or choose another folder"
+    )

@@ -58,6 +58,7 @@ class Spec:
     rooms: Rooms | None = None
     """None: there is no echo."""
     layout: Layout = LIBRISPEECH
+    """Where its files go."""
 
 
 def draw_plan(folder: Path, spec: Spec) -> list[SpokenUtterance]:

@@ -72,7 +72,7 @@ DEMO_HARD = Spec(
 speak up to 1.6 times as fast, in rooms and in noise. Ten minutes do not suffice."""
 
 MANDARIN = Spec(
-    version="mandarin 1",
+    version="mandarin 2",
     utterances={"train": 2700, "dev": 100, "test": 200},
     sentences=draw_mandarin,
     accents=("cmn",),

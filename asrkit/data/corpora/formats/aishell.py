@@ -27,7 +27,7 @@ def _recognizes(path: Path) -> bool:
 
 
 def _transcripts(path: Path) -> Path:
-    return path.parent.parent / "transcript" / TRANSCRIPTS
+    return path.resolve().parent.parent / "transcript" / TRANSCRIPTS
 
 
 def _read(part: Part) -> Iterator[Row]:

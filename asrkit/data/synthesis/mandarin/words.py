@@ -1,10 +1,11 @@
 """Everyday words of Mandarin, the frequent ones of a kind in front.
 
 No two words sound alike as espeak-ng speaks them, even if tones are not heard: what is
-heard of a word says how it is written.
+heard of a word says how it is written. None doubles a character, as the words for Mum
+and Dad do: a predictor that sees one character cannot count how often it has come.
 """
 
-FAMILY = "妈妈 爸爸 姐姐 哥哥 朋友 邻居 爷爷 奶奶"
+FAMILY = "母亲 父亲 孩子 姑娘 朋友 邻居 丈夫 妻子"
 WORKERS = "老师 医生 学生 警察 司机 农民 律师 演员"
 TIMES = "今天 明天 早上 晚上 周末 现在 春天 去年"
 PLACES = "学校 公园 医院 车站 超市 银行 厨房 广场 花园 海边 工厂 图书馆"

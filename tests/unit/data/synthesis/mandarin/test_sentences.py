@@ -60,6 +60,21 @@ def test_no_two_words_sound_alike(names):
     assert [alike for alike in spoken.values() if len(alike) > 1] == []
 
 
+def test_words_are_read_in_sentences_as_they_are_alone(lists):
+    """Where two words look like a third one, espeak-ng may read it: that is rare."""
+    sentences = [sentence for some in lists for sentence in some]
+    read = tonal_phonemes(sentences, "cmn")
+    alone = [" ".join(tonal_phonemes(one.split(), "cmn")) for one in sentences]
+    assert all(read)
+    assert sum(a != b for a, b in zip(read, alone, strict=True)) < 0.02 * len(read)
+
+
+def test_no_word_doubles_a_character(names):
+    assert [
+        word for word in everyday_words() + names if len(set(word)) < len(word)
+    ] == []
+
+
 def test_tones_are_told():
     high, rising, low, falling, english = tonal_phonemes(
         ["妈", "麻", "马", "骂", "穷"], "cmn"
