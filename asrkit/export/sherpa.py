@@ -15,6 +15,7 @@ from torch import Tensor
 
 from asrkit.export import sherpa_process
 from asrkit.runtime.transcript import Labels
+from asrkit.text.byte_pieces import byte_of
 from asrkit.utils.errors import InputError
 
 _FRAME = 0.04
@@ -54,6 +55,7 @@ def find(
     Raises:
         InputError: sherpa-onnx refuses the files.
     """
+    # The piece of a character comes after its byte, and is the one that models emit.
     ids = {as_printed(piece): index for index, piece in enumerate(tokens)}
     return [
         [
@@ -65,7 +67,13 @@ def find(
 
 
 def as_printed(piece: str) -> str:
-    """Return a piece as sherpa-onnx gives it: with a space for the mark of a word."""
+    """Return a piece as sherpa-onnx gives it: with a space for the mark of a word.
+
+    Bytes that are printed in ASCII are these characters.
+    """
+    byte = byte_of(piece)
+    if byte is not None:
+        return chr(byte) if " " <= chr(byte) <= "~" else piece
     return f" {piece[1:]}" if piece.startswith("▁") else piece
 
 

@@ -94,6 +94,17 @@ class Encoded:
     views: int = 1
     """Differently augmented views of the same utterances that are in the batch, one
     after another: B is so many times the utterances."""
+    _ctc: list[Tensor] = field(default_factory=list, init=False, repr=False)
+
+    def ctc_log_probs(self, model: AsrModel) -> Tensor:
+        """Return the CTC head's log-probabilities, (B, T, V), the same to all who ask.
+
+        With a large vocabulary they cost as much as a sampled loss. Who asks first
+        decides whether they have a gradient.
+        """
+        if not self._ctc:
+            self._ctc.append(model.ctc_log_probs(self.enc_out))
+        return self._ctc[0]
 
     @property
     def targets(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -43,16 +43,17 @@ class CtcCriterion(Criterion):
         self, model: AsrModel, batch: Encoded
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss summed over the batch."""
-        log_probs = model.ctc_log_probs(self._frames(batch)).transpose(0, 1)
+        log_probs = self._log_probs(model, batch).transpose(0, 1)
         loss = F.ctc_loss(
             log_probs, *batch.targets, reduction="sum", zero_infinity=True
         )
         return loss, {}
 
-    def _frames(self, batch: Encoded) -> Tensor:
+    def _log_probs(self, model: AsrModel, batch: Encoded) -> Tensor:
         if self.depth == 1.0:
-            return batch.enc_out
-        return batch.layers[math.ceil(self.depth * len(batch.layers)) - 1]
+            return batch.ctc_log_probs(model)
+        layer = math.ceil(self.depth * len(batch.layers)) - 1
+        return model.ctc_log_probs(batch.layers[layer])
 
 
 class ConsistencyCriterion(Criterion):
@@ -83,7 +84,7 @@ class ConsistencyCriterion(Criterion):
         """Return the loss summed over the batch."""
         if batch.views == 1:
             return batch.enc_out.new_zeros(()), {}
-        log_probs = model.ctc_log_probs(batch.enc_out)
+        log_probs = batch.ctc_log_probs(model)
         other = log_probs.detach().roll(len(log_probs) // 2, dims=0)
         distance = F.kl_div(log_probs, other, reduction="none", log_target=True)
         padding = make_pad_mask(batch.enc_lens, log_probs.shape[1])

@@ -80,23 +80,36 @@ class SampledCriterion(TransducerCriterion):
             **self.options,
         )
 
-    @torch.no_grad()
     def propose(self, model: AsrModel, batch: Encoded) -> Tensor | None:
         """Return probabilities to draw with, (V,) or (B, V); None: all the same."""
         match self.proposal:
             case Proposal.UNIGRAM:
-                padding = make_pad_mask(batch.token_lens, batch.tokens.shape[1])
-                labels = batch.tokens[~padding]
-                ones = torch.ones_like(labels)
-                self.counts.scatter_add_(0, labels, ones)
+                count_labels(self.counts, batch.tokens, batch.token_lens)
                 return self.counts.float()
             case Proposal.CTC:
                 # Lee et al. (2022): what CTC takes for possible is what the joiner has
                 # to tell apart.
-                posterior = model.ctc_log_probs(batch.enc_out).exp()
-                padding = make_pad_mask(batch.enc_lens, batch.enc_out.shape[1])
-                return posterior.masked_fill(padding[..., None], 0.0).sum(dim=1)
+                log_probs = batch.ctc_log_probs(model).detach()
+                return sum_posteriors(log_probs, batch.enc_lens)
         return None
+
+
+def count_labels(counts: Tensor, tokens: Tensor, token_lens: Tensor) -> None:
+    """Add the labels of tokens (B, U) to counts (V,); does not wait for the device."""
+    padding = make_pad_mask(token_lens, tokens.shape[1])
+    labels = tokens.masked_fill(padding, 0)
+    counts.scatter_add_(0, labels.flatten(), (~padding).flatten().to(counts.dtype))
+
+
+def sum_posteriors(log_probs: Tensor, enc_lens: Tensor) -> Tensor:
+    """Sum the probabilities of log_probs (B, T, V) over utterances' frames: (B, V).
+
+    An utterance at a time, and as a product with 0 and 1: with a large vocabulary a
+    quarter of the time of a masked sum, and no second (B, T, V).
+    """
+    inside = ~make_pad_mask(enc_lens, log_probs.shape[1])
+    pairs = zip(inside.to(log_probs.dtype), log_probs, strict=True)
+    return torch.stack([frames @ one.exp() for frames, one in pairs])
 
 
 @dataclass(kw_only=True)
@@ -108,11 +121,12 @@ class SampledLossConfig(TransducerLossConfig):
     num_samples: int = 500
     """Tokens drawn besides blank and the labels."""
     scope: Scope = Scope.BATCH
-    """BATCH: one sample for all; UTTERANCE: one for each, smaller and slower."""
+    """BATCH: one sample for all; UTTERANCE: one for each, without others' labels."""
     proposal: Proposal = Proposal.CTC
     """UNIFORM, UNIGRAM or CTC (which needs loss.weights.ctc)."""
-    log_q_correction: bool = False
-    """Divide drawn tokens by their probability to be drawn."""
+    log_q_correction: bool = True
+    """Divide drawn tokens by their probability to be drawn: the softmax's denominator
+    is that of all tokens on average, and gradients are several times as near."""
     until: float = 0.9
     """Share of the training after which the softmax is over all tokens."""
 
@@ -130,13 +144,23 @@ class SampledLossConfig(TransducerLossConfig):
     @property
     def phases(self) -> tuple[float, ...]:
         """A sample; at the end all tokens."""
-        return (*super().phases, 1.0)
+        return tuple(sorted({*super().phases, self.until}))
 
     def lattice_numbers(
         self, shape: BatchShape, vocab_size: int, joiner_dim: int
     ) -> float:
-        """Return 0: its tiles are a constant, as good as."""
-        return 0.0
+        """Return the sample's rows, their gradient, and what is drawn from.
+
+        Its tiles are a constant, as good as; CTC's posterior has a fixed size a frame.
+        """
+        least = 1 + self.num_samples
+        if self.scope is Scope.UTTERANCE:
+            rows = shape.B * min(least + shape.U, vocab_size)
+            drawn_from = 4 * shape.B * vocab_size  # proposal, times, keys, a copy
+        else:
+            rows = min(least + shape.B * shape.U, vocab_size)
+            drawn_from = shape.B * vocab_size
+        return float(2 * rows * joiner_dim + drawn_from)
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""

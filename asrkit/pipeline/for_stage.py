@@ -27,9 +27,11 @@ SHARED = (
     "data.min_seconds",
     "data.max_tokens_per_second",
     "data.max_utterances",
-    "decode.unit",
 )
 """What all stages of a run have in common: it is prepared once, before the first."""
+
+_UNIT = "decode.unit"
+"""What errors are counted in: the run's, also by a search that a stage chooses."""
 
 
 def for_stage(config: Config, name: str) -> Config:
@@ -46,6 +48,7 @@ def for_stage(config: Config, name: str) -> Config:
     where = f"pipeline.stages.{name}.set"
     check_own(stage.set, where)
     own = change(config, stage.set, where)
+    own = replace(own, decode=replace(own.decode, unit=config.decode.unit))
     alone = PipelineConfig(stages={name: replace(stage, set={})}, order=[name])
     return stage.view(replace(own, pipeline=alone))
 
@@ -53,8 +56,11 @@ def for_stage(config: Config, name: str) -> Config:
 def check_own(delta: Mapping[str, Any], where: str) -> None:
     """Raise InputError if a stage sets what belongs to all stages."""
     for key in flatten(delta):
-        for shared in SHARED:
-            if f"{key}.".startswith(f"{shared}.") or shared.startswith(f"{key}."):
+        for shared in (*SHARED, _UNIT):
+            inside = f"{key}.".startswith(f"{shared}.")
+            # A search as a whole may be another one; it counts as the run's.
+            around = shared != _UNIT and shared.startswith(f"{key}.")
+            if inside or around:
                 raise InputError(
                     f"{where}.{key}: {shared} is the same in all stages of a run; set "
                     "it there"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from asrkit.text.byte_pieces import join_pieces
 from asrkit.text.tokenizer import UNK_ID
 
 Labels = Sequence[tuple[int, int]]
@@ -37,5 +38,5 @@ def transcribe(labels: Labels, tokens: Sequence[str], frame: float) -> Transcrip
 
 
 def join(pieces: Iterable[str]) -> str:
-    """Put pieces in a row; their boundary marks become spaces."""
-    return " ".join("".join(pieces).replace("▁", " ").split())
+    """Put pieces in a row; bytes become characters, and boundary marks spaces."""
+    return " ".join(join_pieces(pieces).replace("▁", " ").split())

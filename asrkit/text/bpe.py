@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import sentencepiece
 
+from asrkit.text.byte_pieces import NUM_BYTES, begun_by
+from asrkit.text.characters import is_han_or_kana, is_mark
 from asrkit.text.tokenizer import (
     SPECIAL_PIECES,
     TOKENS_FILE,
@@ -62,27 +64,33 @@ class BpeTokenizer(Tokenizer):
         return self._processor.encode(" ".join(text.split()))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of a label sequence; blank and `<sos/eos>` are dropped."""
-        return self._processor.decode([index for index in ids if index >= UNK_ID])
+        """Return the text of a label sequence; blank and `<sos/eos>` are dropped.
+
+        U+FFFD stands for each byte that is part of no character.
+        """
+        text = self._processor.decode([index for index in ids if index >= UNK_ID])
+        return " ".join(text.split())  # bytes can be a line's end
 
     def word_spans(self, ids: Sequence[int]) -> list[range]:
-        """Return the positions of each word: it starts where its first piece says."""
-        starts = [
-            position
-            for position, index in enumerate(ids)
-            if position == 0 or self.tokens[index].startswith(_WORD_START)
-        ]
+        """Return the positions of each word: it starts where its first piece says.
+
+        A piece that begins or ends with Han or kana is a word of its own.
+        """
+        starts: list[int] = []
+        last = ""  # character that is no mark
+        pieces = [self.tokens[index] for index in ids]
+        for position, here in enumerate(begun_by(pieces)):
+            if here and (not starts or _starts_word(here[0], last)):
+                starts.append(position)
+            last = next((code for code in reversed(here) if not is_mark(code)), last)
         return [range(*ends) for ends in pairwise([*starts, len(ids)])]
 
     def missing(self, text: str) -> list[str]:
         """List the characters of the text that no piece covers."""
         # Normalized as in encode, so that a composed letter counts as one.
         characters = set(self._processor.normalize(text))
-        return sorted(
-            character
-            for character in characters
-            if self._processor.piece_to_id(character) == UNK_ID
-        )
+        encode = self._processor.encode
+        return sorted(one for one in characters if UNK_ID in encode(one))
 
     def files(self) -> dict[str, bytes]:
         """Return the sentencepiece model and tokens.txt."""
@@ -102,15 +110,26 @@ class BpeTokenizerConfig(TokenizerConfig):
     vocab_size: int = 500
     """Number of pieces, `<blk>`, `<sos/eos>` and `<unk>` included; a corpus too small
     for that many gets as many as it has."""
+    byte_fallback: bool = False
+    """Spell characters that are no piece by 256 pieces for the bytes of UTF-8, which
+    `vocab_size` counts: nothing is unknown."""
+    character_coverage: float = 1.0
+    """Share of the transcripts' characters that are made pieces, the commonest first;
+    sentencepiece wants at least 0.98. Without `byte_fallback` training leaves out
+    utterances with any other."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        check_range(self, "tokenizer", "vocab_size", above=len(SPECIAL_PIECES))
+        least = len(SPECIAL_PIECES) + (NUM_BYTES if self.byte_fallback else 0)
+        check_range(self, "tokenizer", "vocab_size", above=least)
+        check_range(self, "tokenizer", "character_coverage", least=0.98, most=1)
 
     @property
     def name(self) -> str:
-        """`lang_bpe_` and the number of pieces asked for."""
-        return f"lang_bpe_{self.vocab_size}"
+        """`lang_bpe_`, the number of pieces asked for, and what is not the default."""
+        coverage = self.character_coverage
+        covered = f"_coverage_{coverage:g}" if coverage < 1 else ""
+        return f"lang_bpe_{self.vocab_size}{'_bytes' * self.byte_fallback}{covered}"
 
     def train(self, texts: Iterable[str]) -> BpeTokenizer:
         """Train on transcripts; the same transcripts give the same model.
@@ -127,7 +146,13 @@ class BpeTokenizerConfig(TokenizerConfig):
                 "cannot train a BPE tokenizer: every training transcript is empty; "
                 "check the training manifests"
             )
-        tokenizer = BpeTokenizer(_train_model(sentences, self.vocab_size))
+        model = _train_model(
+            sentences,
+            self.vocab_size,
+            byte_fallback=self.byte_fallback,
+            character_coverage=self.character_coverage,
+        )
+        tokenizer = BpeTokenizer(model)
         if tokenizer.vocab_size < self.vocab_size:
             _log.warning(
                 "%d transcripts give %d BPE pieces, fewer than tokenizer.vocab_size=%d",
@@ -138,7 +163,22 @@ class BpeTokenizerConfig(TokenizerConfig):
         return tokenizer
 
 
-def _train_model(sentences: list[str], vocab_size: int) -> bytes:
+def _starts_word(first: str, last: str) -> bool:
+    """Say whether a character begins a word after another one, "" at the beginning."""
+    if first == _WORD_START or first.isspace():
+        return True
+    if is_mark(first) or last == _WORD_START:
+        return False
+    return is_han_or_kana(first) or (last != "" and is_han_or_kana(last))
+
+
+def _train_model(
+    sentences: list[str],
+    vocab_size: int,
+    *,
+    byte_fallback: bool,
+    character_coverage: float,
+) -> bytes:
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -148,7 +188,8 @@ def _train_model(sentences: list[str], vocab_size: int) -> bytes:
             vocab_size=vocab_size,
             # A soft limit: too small a corpus gives fewer pieces, not an error.
             hard_vocab_limit=False,
-            character_coverage=1.0,
+            character_coverage=character_coverage,
+            byte_fallback=byte_fallback,
             # Its default, nmt_nfkc, would write other characters than the transcripts
             # have, which are what is scored: no U+200C in Persian, no composed letters.
             normalization_rule_name="identity",

@@ -6,17 +6,22 @@ of several code points are not put together.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-_JOINERS = {"\u200c", "\u200d"}
-_UNSPACED = (
+_EXTENDING = {"\u200c", "\u200d", "\uff9e", "\uff9f"}
+"""Joiners, and the voicing marks of half-width kana, which are no marks by category."""
+_HAN_AND_KANA = (
     "CJK ",
     "IDEOGRAPHIC ",
     "HIRAGANA ",
     "KATAKANA",
     "HALFWIDTH KATAKANA",
     "HENTAIGANA ",
+)
+"""How the names of the letters begin that Chinese and Japanese are written with."""
+_UNSPACED = (
+    *_HAN_AND_KANA,
     "TANGUT ",
     "NUSHU ",
     "THAI ",
@@ -38,7 +43,7 @@ def split_characters(word: str) -> list[str]:
         return list(word)
     characters: list[str] = []
     for code in word:
-        if characters and _is_mark(code):
+        if characters and is_mark(code):
             characters[-1] += code
         else:
             characters.append(code)
@@ -48,17 +53,36 @@ def split_characters(word: str) -> list[str]:
 @lru_cache(1 << 16)
 def is_unspaced(character: str) -> bool:
     """Say whether a character is a letter of a script written without blanks."""
-    base = character[0]
-    letter = unicodedata.category(base) in ("Lo", "Lm", "Nl")
-    return letter and unicodedata.name(base, "").startswith(_UNSPACED)
+    return _is_letter_of(character[0], _UNSPACED)
 
 
-def split_scripts(word: str) -> Iterator[tuple[str, bool]]:
-    """Cut a word without blanks where its script changes between the two kinds.
+@lru_cache(1 << 16)
+def is_han_or_kana(character: str) -> bool:
+    """Say whether a character is a letter of Chinese or Japanese.
 
-    Returns:
-        Each character of a script that is written without blanks, and True; each run
-        of others, and False.
+    A blank between two of them is no speech: it says how somebody has cut a text into
+    words. Thai, say, has blanks between phrases.
+    """
+    return _is_letter_of(character[0], _HAN_AND_KANA)
+
+
+def join_words(words: Iterable[str], blank: str = " ") -> str:
+    """Put words in a row, with no blank where Han or kana stand on both sides of it."""
+    parts: list[str] = []
+    last = blank
+    for word in words:
+        if parts and not (is_han_or_kana(last) and is_han_or_kana(word[0])):
+            parts.append(blank)
+        parts.append(word)
+        last = next((code for code in reversed(word) if not is_mark(code)), word[0])
+    return "".join(parts)
+
+
+def split_scripts(word: str) -> Iterator[str]:
+    """Return each character of a script that is written without blanks; runs of others.
+
+    Args:
+        word: Without blanks.
     """
     run = ""
     for character in split_characters(word):
@@ -66,13 +90,19 @@ def split_scripts(word: str) -> Iterator[tuple[str, bool]]:
             run += character
             continue
         if run:
-            yield run, False
+            yield run
             run = ""
-        yield character, True
+        yield character
     if run:
-        yield run, False
+        yield run
+
+
+def _is_letter_of(code: str, names: tuple[str, ...]) -> bool:
+    letter = unicodedata.category(code) in ("Lo", "Lm", "Nl")
+    return letter and unicodedata.name(code, "").startswith(names)
 
 
 @lru_cache(1 << 16)
-def _is_mark(code: str) -> bool:
-    return unicodedata.category(code)[0] == "M" or code in _JOINERS
+def is_mark(code: str) -> bool:
+    """Say whether a code point belongs to the one before it."""
+    return unicodedata.category(code)[0] == "M" or code in _EXTENDING

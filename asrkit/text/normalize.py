@@ -3,6 +3,8 @@
 import unicodedata
 from enum import Enum
 
+from asrkit.text.characters import join_words
+
 _APOSTROPHE = "'"
 _RIGHT_QUOTE = "\u2019"
 # Zero-width (non-)joiners are part of the spelling in Persian and Indic scripts.
@@ -16,6 +18,8 @@ class TextStyle(str, Enum):
     """Left as they are."""
     LIBRISPEECH = "librispeech"
     """Upper case words of letters, digits and apostrophes; no punctuation."""
+    AISHELL = "aishell"
+    """As LIBRISPEECH, without blanks between Han characters, or kana."""
 
 
 def normalize_text(text: str, style: TextStyle) -> str:
@@ -23,14 +27,18 @@ def normalize_text(text: str, style: TextStyle) -> str:
 
     `LIBRISPEECH` brings it into Unicode form NFKC and upper case, keeps the letters,
     marks and digits of any script and apostrophes, turns everything else into spaces
-    and squeezes these. Doing it twice changes nothing.
+    and squeezes these. So full-width letters become ASCII's, as AISHELL's transcripts
+    are scored. `AISHELL` leaves out the blanks between two letters of Chinese or
+    Japanese, too, and keeps those at words of other scripts. Doing it twice changes
+    nothing.
     """
     if style is TextStyle.NONE:
         return text
     text = unicodedata.normalize("NFKC", text).upper().translate(_KEPT)
     # Upper-casing some Greek letters takes them apart: put them together again.
     words = unicodedata.normalize("NFKC", text).split()
-    return " ".join(word for word in words if word.strip(_APOSTROPHE))
+    words = [word for word in words if word.strip(_APOSTROPHE)]
+    return join_words(words) if style is TextStyle.AISHELL else " ".join(words)
 
 
 class _KeptCharacters(dict[int, str]):

@@ -49,7 +49,8 @@ class Tokenizer(ABC):
         """Return the positions of each word's labels in a label sequence, in order.
 
         Decoding each word's labels gives the words of `decode(ids)`, and nothing for
-        labels that are no word. A label between words is in no span.
+        labels that are no word. A label between words is in no span. In Chinese and
+        Japanese each character is a word; of a token of several, the token.
         """
 
     @abstractmethod

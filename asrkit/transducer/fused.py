@@ -98,5 +98,5 @@ def choose_budget(enc_proj: Tensor, weight: Tensor) -> Budget:
     size = torch.promote_types(enc_proj.dtype, torch.float32).itemsize
     # Kept logits save the second evaluation; on a GPU the products are cheap and memory
     # is not.
-    keep = _KEEP[device] // (size * len(weight))
+    keep = _KEEP[device] // (size * weight.shape[-2])
     return Budget(tile_cells(enc_proj, weight), keep, _GROUP[device])

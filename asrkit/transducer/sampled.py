@@ -1,6 +1,5 @@
 """Transducer loss over a sampled part of the vocabulary (Lee et al., 2022)."""
 
-import torch
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend
@@ -67,45 +66,26 @@ def sampled_loss(
     """
     rules = Rules(Topology(topology), 0, delay_penalty, fastemit, hat)
     check_tokens(tokens, token_lens, len(weight))
-    places = vocabulary.positions(tokens)
-
-    def losses_of(parts: list[Tensor], ranges: Tensor | None) -> Tensor:
-        """Return the losses of utterances that share a sample."""
-        problem = make_problem(
-            *parts,
-            rules=rules,
-            allowed=None,
-            ranges=ranges,
-            backend=backend,
-            budget=choose_budget,
-            weights=None,
-        )
-        enc, pred, rows, offset = parts[:4]
-        return projected_losses(enc, pred, rows, offset, problem)
-
     ids = vocabulary.ids
     chosen = weight.index_select(0, ids.flatten()).view(*ids.shape, -1)
-    offset = bias[ids]
+    offset = bias.index_select(0, ids.flatten()).view(ids.shape)
     if log_q_correction:
         # An estimate of sum_k exp(z_k) from a sample divides each term by the
         # probability that it is in the sample (Horvitz and Thompson, 1952); blank and
         # labels always are.
         offset = offset - vocabulary.log_inclusion.to(bias.dtype)
-    batch = [places, enc_lens, token_lens]
-    if ids.ndim == 1:
-        losses = losses_of([enc_proj, pred_proj, chosen, offset, *batch], ranges)
-    else:
-        # One utterance after the other, each with its own rows of the weight.
-        sides = zip(enc_proj.split(1), pred_proj.split(1), strict=True)
-        outputs = zip(chosen, offset, strict=True)
-        rows = zip(sides, outputs, strict=True)
-        losses = torch.cat(
-            [
-                losses_of(
-                    [*side, *output, *(x[b : b + 1] for x in batch)],
-                    None if ranges is None else ranges[b : b + 1],
-                )
-                for b, (side, output) in enumerate(rows)
-            ]
-        )
+    sides = enc_proj, pred_proj, chosen, offset
+    problem = make_problem(
+        *sides,
+        vocabulary.positions(tokens),
+        enc_lens,
+        token_lens,
+        rules=rules,
+        allowed=None,
+        ranges=ranges,
+        backend=backend,
+        budget=choose_budget,
+        weights=None,
+    )
+    losses = projected_losses(*sides, problem)
     return reduce_losses(losses, reduction, impossible)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,13 @@ class Inputs:
         self.pred = leaf(self.B, self.U + 1, J)
         self.weight = leaf(V, J, scale=J**-0.5, kind=torch.float32)
         self.bias = leaf(V, scale=0.0, kind=torch.float32)
-        # The linear joiner of pruned training.
-        self.am = leaf(V, J, scale=J**-0.5, kind=torch.float32)
-        self.lm = leaf(V, J, scale=J**-0.5, kind=torch.float32)
+
+    @cached_property
+    def linear(self) -> tuple[Tensor, Tensor]:
+        """The linear joiner of pruned training, (V, J) twice."""
+        first, second = torch.randn(2, self.V, self.J) * self.J**-0.5
+        device = self.enc.device
+        return first.to(device).requires_grad_(), second.to(device).requires_grad_()
 
     @property
     def batch(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,9 +90,8 @@ class Inputs:
 
     def simple(self) -> tuple[Tensor, Tensor]:
         """Return am (B, T, V) and lm (B, U + 1, V) in float32."""
-        am = self.enc @ self.am.to(self.enc.dtype).T
-        lm = self.pred @ self.lm.to(self.pred.dtype).T
-        return am.float(), lm.float()
+        am, lm = (side.to(self.enc.dtype) for side in self.linear)
+        return (self.enc @ am.T).float(), (self.pred @ lm.T).float()
 
 
 def manifest_frames(path: Path, count: int) -> Tensor:
@@ -119,7 +123,7 @@ def sample_wise(x: Inputs) -> Tensor:
     return sample_wise_loss(*x.side, *x.batch)
 
 
-def pruned(x: Inputs) -> Tensor:
+def pruned(x: Inputs, simple_scale: float = 0.5) -> Tensor:
     """Simple loss, band of 5, joiner in the band."""
     from asrkit.transducer.pruned import gather_ranges, prune_ranges, pruned_loss
     from asrkit.transducer.simple import simple_loss
@@ -128,7 +132,7 @@ def pruned(x: Inputs) -> Tensor:
     ranges = prune_ranges(blank, label, x.enc_lens, x.token_lens, s_range=5)
     logits = x.join(gather_ranges(x.pred, ranges))
     inside = pruned_loss(logits, x.tokens, ranges, *x.batch[1:], reuse_logits=True)
-    return 0.5 * loss + inside
+    return simple_scale * loss + inside
 
 
 def sampled(x: Inputs) -> Tensor:

@@ -5,11 +5,12 @@ import torch
 
 from asrkit.transducer.full import transducer_loss
 from asrkit.transducer.fused import fused_loss
+from asrkit.transducer.pruned import prune_ranges
 from asrkit.transducer.sample_wise import sample_wise_loss
 from asrkit.transducer.sampled import sampled_loss
-from asrkit.transducer.sampling import sample_vocabulary
+from asrkit.transducer.sampling import Vocabulary, sample_vocabulary
 from asrkit.transducer.tiled import tiles
-from tests.numerics.lattices import TOPOLOGIES, join, projections
+from tests.numerics.lattices import TOPOLOGIES, join, path_scores, projections
 
 OPTIONS = [{}, {"delay_penalty": 0.1}, {"hat": True}, {"fastemit": 0.3}]
 
@@ -161,6 +162,58 @@ def test_a_sample_is_a_softmax_over_its_tokens(scope):
         inputs, lambda *x: sampled_loss(*x, *batch, vocabulary=vocabulary)
     )
     assert_same(found, expected)
+
+
+@pytest.mark.parametrize("scope", ["batch", "utterance"])
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_a_sample_sums_over_all_paths(topology, scope):
+    inputs, (tokens, *lens) = projections(T=5, V=20)
+    sample = sample_vocabulary(tokens, lens[1], 20, 3, scope=scope)
+    options = {"vocabulary": sample, "topology": topology, "reduction": "none"}
+    found = sampled_loss(*inputs, tokens, *lens, **options)
+    for b, (T, U) in enumerate(zip(*(x.tolist() for x in lens), strict=True)):
+        ids = sample.ids.expand(5, -1)[b]
+        chosen = join(*inputs)[b, :T, : U + 1, ids].log_softmax(dim=-1)
+        places = [ids.tolist().index(token) for token in tokens[b, :U].tolist()]
+        label = chosen[:, range(U), places]
+        scores = path_scores(chosen[..., 0], label, topology)
+        torch.testing.assert_close(found[b], -scores.logsumexp(dim=0))
+
+
+@pytest.mark.parametrize("budget", [(5, 0, 7), (5, 20, 1000)])
+@pytest.mark.parametrize("banded", [False, True])
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_samples_of_utterances_are_those_of_one_at_a_time(
+    topology, options, banded, budget, monkeypatch
+):
+    monkeypatch.setattr(
+        "asrkit.transducer.sampled.choose_budget", lambda *_: tiles.Budget(*budget)
+    )
+    inputs, batch = projections(B=6, T=7, V=30, possible=False)
+    options = {**options, "topology": topology, "log_q_correction": True}
+    occupations = torch.rand(6, 7, 4), torch.rand(6, 7, 3)
+    ranges = prune_ranges(*occupations, *batch[1:], s_range=2, topology=topology)
+    sample = sample_vocabulary(batch[0], batch[2], 30, 4, scope="utterance")
+
+    def one_by_one(enc, pred, weight, bias):
+        losses = [
+            sampled_loss(
+                enc[b, None], pred[b, None], weight, bias,
+                *(x[b, None] for x in batch),
+                vocabulary=Vocabulary(sample.ids[b], sample.log_inclusion[b]),
+                ranges=ranges[b, None] if banded else None,
+                **options,
+            )
+            for b in range(6)
+        ]  # fmt: skip
+        return torch.stack(losses).sum()
+
+    options_of_all = {**options, "ranges": ranges if banded else None}
+    found = gradients_of(
+        inputs, lambda *x: sampled_loss(*x, *batch, vocabulary=sample, **options_of_all)
+    )
+    assert_same(found, gradients_of(inputs, one_by_one))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from asrkit.transducer.fused import fused_loss
 from asrkit.transducer.lattices.lattice import lattice
 from asrkit.transducer.pruned import prune_ranges, pruned_loss
 from asrkit.transducer.sample_wise import sample_wise_loss
+from asrkit.transducer.sampled import sampled_loss
+from asrkit.transducer.sampling import Vocabulary, sample_vocabulary
 from asrkit.transducer.tiled.tiles import Budget
 from tests.numerics.lattices import TOPOLOGIES, projections, ragged
 
@@ -123,6 +125,17 @@ def test_fused_in_a_band(topology):
     inputs[0] = inputs[0].mT.contiguous().mT  # strides that kernels do not know
     options = {"ranges": ranges, "topology": topology}
     compare(fused_loss, inputs, 1e-4, *to_device(*batch), **options)
+
+
+@pytest.mark.parametrize("banded", [False, True])
+@pytest.mark.parametrize("scope", ["batch", "utterance"])
+def test_sampled(scope, banded):
+    inputs, batch = projections(B=4, V=40, J=16, dtype=torch.float32)
+    sample = sample_vocabulary(batch[0], batch[2], 40, 9, scope=scope)
+    vocabulary = Vocabulary(*to_device(sample.ids, sample.log_inclusion))
+    ranges = draw_ranges(batch, 6, 3, 2, "regular").to(DEVICE) if banded else None
+    options = {"vocabulary": vocabulary, "ranges": ranges, "log_q_correction": True}
+    compare(sampled_loss, inputs, 1e-4, *to_device(*batch), **options)
 
 
 def test_bfloat16_operands():

@@ -23,6 +23,7 @@ from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.aligner import Aligner, audio_batch
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
 from asrkit.pipeline.experiment import find_checkpoint
+from asrkit.text.characters import join_words
 from asrkit.training.distributed import choose_device
 from asrkit.utils.errors import InputError
 
@@ -132,7 +133,7 @@ def transcribe(
     return Transcript(
         id=path.stem,
         duration=len(audio) / rate,
-        text=" ".join(text for text in texts if text),
+        text=join_words(text for text in texts if text),
         words=words,
         audio=str(path),
         pieces=pieces if any(len(piece.nbest) > 1 for piece in pieces) else [],

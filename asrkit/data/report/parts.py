@@ -60,6 +60,8 @@ class PartFacts:
     """Hashes of the texts: the texts themselves take much memory."""
     pieces: set[int] = field(default_factory=set)
     """Token ids that occur."""
+    characters: set[str] = field(default_factory=set)
+    """Code points that occur."""
     sampling_rates: Counter[int] = field(default_factory=Counter)
     """In Hz: number of utterances."""
     lacking: Counter[str] = field(default_factory=Counter)
@@ -103,6 +105,10 @@ class PartReport:
     tokens: int
     vocabulary_coverage: float
     """Share of the tokenizer's pieces that occur, special pieces aside, 0 to 1."""
+    characters: frozenset[str]
+    """Code points that occur, blanks aside."""
+    lacking: frozenset[str]
+    """Characters or words that occur and that the tokenizer lacks."""
     sampling_rates: dict[int, int]
     """In Hz: number of utterances."""
     duration_percentiles: dict[int, float]
@@ -169,6 +175,7 @@ def _add_cut(
     facts.sampling_rates[cut.sampling_rate] += 1
     if supervision.speaker is not None:
         facts.speakers.add(supervision.speaker)
+    facts.characters.update(text)
     facts.letters.add(text)
     facts.num_words += len(words)
     facts.homophones.update(tokenizer.homophones(text))
@@ -214,6 +221,8 @@ def summarize(all_facts: Sequence[PartFacts], vocab_size: int) -> list[PartRepor
             ),
             tokens=sum(facts.num_tokens),
             vocabulary_coverage=piece_share(facts.pieces, vocab_size),
+            characters=frozenset(facts.characters - {" "}),
+            lacking=frozenset(facts.lacking),
             sampling_rates=dict(facts.sampling_rates.most_common()),
             duration_percentiles=_percentiles(facts.durations),
             duration_histogram=_histogram(facts.durations, duration_edges),

@@ -26,6 +26,8 @@ from asrkit.utils.files import atomic_write
 class DataReport:
     """What a corpus holds and what is wrong with it."""
 
+    vocab_size: int
+    """Pieces of the tokenizer, the special ones included."""
     parts: list[PartReport]
     left_out: list[FlaggedUtterance]
     """Utterances of train and dev parts not to be used."""
@@ -39,7 +41,7 @@ class DataReport:
 
     def render(self) -> str:
         """Return the report as a page of plain text, 80 columns wide."""
-        return render_page(self.parts, self.warnings)
+        return render_page(self.parts, self.warnings, self.vocab_size)
 
     def write(self, folder: Path) -> None:
         """Write `data_report.txt`, `left_out.tsv` and `kept_with_problems.tsv`.
@@ -113,6 +115,7 @@ def make_report(
         ids.check()
     parts = summarize(all_facts, tokenizer.vocab_size)
     return DataReport(
+        vocab_size=tokenizer.vocab_size,
         parts=parts,
         left_out=[
             one

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from asrkit.data.report.checks import Role
 from asrkit.data.report.parts import PERCENTILES, Histogram, PartReport
+from asrkit.text.tokenizer import SPECIAL_PIECES
 
 _WIDTH = 80
 _NAME_WIDTH = 16
@@ -25,7 +26,9 @@ _BAR_WIDTH = 13
 _EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 
 
-def render_page(parts: Sequence[PartReport], warnings: Sequence[str]) -> str:
+def render_page(
+    parts: Sequence[PartReport], warnings: Sequence[str], vocab_size: int
+) -> str:
     """Return the page: tables of the parts, histograms, warnings."""
     rates = sorted({rate for part in parts for rate in part.sampling_rates})
     sections = [
@@ -33,6 +36,7 @@ def render_page(parts: Sequence[PartReport], warnings: Sequence[str]) -> str:
         [
             "left out: not used, see left_out.tsv; others: kept_with_problems.tsv",
             "pieces: share of the tokenizer's pieces that occur",
+            *_coverage(parts, vocab_size),
             f"sampling rate: {', '.join(f'{rate} Hz' for rate in rates)}",
         ],
         _percentile_table(parts),
@@ -59,6 +63,26 @@ def _part_table(parts: Sequence[PartReport]) -> list[str]:
         for part in parts
     ]
     return [_align(list(_COLUMNS)), *map(_align, rows)]
+
+
+def _coverage(parts: Sequence[PartReport], vocab_size: int) -> list[str]:
+    """Say how many characters there are, and what of them the tokenizer lacks."""
+    roles = [role for role in Role if any(part.role is role for part in parts)]
+
+    def count(sets_of: Callable[[PartReport], frozenset[str]]) -> str:
+        found = {
+            role: frozenset[str]().union(
+                *(sets_of(part) for part in parts if part.role is role)
+            )
+            for role in roles
+        }
+        return ", ".join(f"{role.value} {len(one):,}" for role, one in found.items())
+
+    return [
+        f"tokenizer: {vocab_size:,} pieces, {len(SPECIAL_PIECES)} of them special",
+        f"different characters: {count(lambda part: part.characters)}",
+        f"unknown characters or words: {count(lambda part: part.lacking)}",
+    ]
 
 
 def _align(cells: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ class ErrorUnit(str, Enum):
             return list(words)
         if self is ErrorUnit.CHARACTER:
             return [one for word in words for one in split_characters(word)]
-        return [part for word in words for part, _ in split_scripts(word)]
+        return [part for word in words for part in split_scripts(word)]
 
 
 ERROR_RATES = tuple(unit.scalar for unit in ErrorUnit)

@@ -1,4 +1,4 @@
-"""What explains many of a set's errors at once: the case of letters, punctuation."""
+"""What explains many of a set's errors at once: case, punctuation, blanks."""
 
 import unicodedata
 from collections import Counter
@@ -6,14 +6,25 @@ from collections.abc import Callable, Iterator
 
 import kaldialign
 
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.score import Score
+from asrkit.text.characters import is_unspaced
 
 _WORTH_SAYING = 0.01
 """Of the errors; fewer are nothing to look after."""
 
 
 def hints(score: Score) -> Iterator[str]:
-    """Return how many errors vanish when case, punctuation or both are ignored."""
+    """Return what explains many errors.
+
+    It is how many vanish when case, punctuation or both are ignored, and that words are
+    counted where there are none.
+    """
+    if score.counted is ErrorUnit.WORD and score.errors and _is_unspaced(score):
+        yield (
+            "hint: most of the text is in a script that is written without blanks; "
+            "count characters (--unit character, decode.unit=CHARACTER)"
+        )
     texts = [(one.ref, one.hyp) for one in score.alignments if one.errors]
     most = 0
     for name, change in _CHANGES.items():
@@ -22,6 +33,15 @@ def hints(score: Score) -> Iterator[str]:
         most = max(most, vanish)
         if more > _WORTH_SAYING * score.errors:
             yield f"hint: {vanish} of {score.errors} errors vanish when {name} ignored"
+
+
+def _is_unspaced(score: Score) -> bool:
+    """Say whether most of the reference is in scripts written without blanks."""
+    letters: Counter[str] = Counter()
+    for one in score.alignments:
+        letters.update("".join(one.ref))
+    unspaced = sum(count for code, count in letters.items() if is_unspaced(code))
+    return 2 * unspaced > letters.total()
 
 
 def _vanishing(

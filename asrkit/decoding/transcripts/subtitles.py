@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from asrkit.decoding.transcripts.transcript import Transcript
 from asrkit.decoding.transcripts.words import Word
+from asrkit.text.characters import join_words
 
 MAX_WIDTH = 42
 """Characters in a line."""
@@ -81,7 +82,7 @@ def _fits(group: list[Word], word: Word) -> bool:
 
 
 def _wrap(group: list[Word]) -> list[str]:
-    text = " ".join(word.text for word in group)
+    text = join_words(word.text for word in group)
     return textwrap.wrap(text, MAX_WIDTH, break_on_hyphens=False)
 
 

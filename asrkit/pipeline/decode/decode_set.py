@@ -29,7 +29,7 @@ from asrkit.decoding.scoring.wer_files import (
 from asrkit.decoding.search import NBest
 from asrkit.pipeline.decode.recognizer import Recognizer
 from asrkit.text.round_trip import Change, RoundTrip, describe_change
-from asrkit.text.tokenizer import Tokenizer
+from asrkit.text.tokenizer import UNK_ID, Tokenizer
 from asrkit.training.distributed import World
 from asrkit.utils.errors import InputError
 from asrkit.utils.files import atomic_write
@@ -107,6 +107,7 @@ def decode_set(
     for hint in hints(scored):
         logger.info("%s", hint)
     warn_of_changes(recognizer.tokenizer, hypotheses)
+    warn_of_unknown(recognizer.tokenizer, hypotheses)
     return Decoded(set_name, method, scored, rtfx, memory)
 
 
@@ -127,6 +128,28 @@ def warn_of_changes(tokenizer: Tokenizer, hypotheses: Iterable[Hypothesis]) -> N
             len(changed),
             changed[0],
             "; ".join(describe_change(one) for one, _ in changes.most_common(_CHANGES)),
+        )
+
+
+def warn_of_unknown(tokenizer: Tokenizer, hypotheses: Iterable[Hypothesis]) -> None:
+    """Say which references have characters or words that the tokenizer lacks."""
+    unknown: list[str] = []
+    lacking: Counter[str] = Counter()
+    for one in hypotheses:
+        text = " ".join(one.ref)
+        if UNK_ID in tokenizer.encode(text):
+            unknown.append(one.id)
+            lacking.update(tokenizer.missing(text))
+    if unknown:
+        listed = (f"{one} in {n}" for one, n in lacking.most_common(_CHANGES))
+        logger.warning(
+            "%d references (%s...) have %d characters or words that this model's "
+            "tokenizer lacks, and which count as wrong: %s%s",
+            len(unknown),
+            unknown[0],
+            len(lacking),
+            ", ".join(listed),
+            ", ..." if len(lacking) > _CHANGES else "",
         )
 
 

@@ -95,7 +95,8 @@ class Live:
     def settled(self) -> str:
         """Return the text of the present utterance as far as nothing takes it back."""
         (nbest,), (count,) = self.search.found(), self.search.settled()
-        return self.recognizer.tokenizer.decode(nbest[0].tokens[:count])
+        text = self.recognizer.tokenizer.decode(nbest[0].tokens[:count])
+        return text.rstrip("\ufffd")  # bytes of a character that goes on
 
     def _search(self, enc_out: Tensor) -> list[Utterance]:
         """Search the frames (T, D) of a chunk; return the utterance if it is over."""

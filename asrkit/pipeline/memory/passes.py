@@ -71,7 +71,7 @@ class Passes:
         Returns:
             The most memory since the start, bytes: weights, their average and the
             optimizer's state count, imports do not. inf if there was not enough. And
-            the seconds that the update took.
+            the seconds that an update takes on average over the training.
         """
         if self.process is None:
             self.start()
@@ -133,16 +133,15 @@ class _Updates:
         self.checkpoint: object = None
 
     def measure(self, shape: Shape) -> tuple[float, float]:
-        """Make an update; return what `Passes.update` does."""
-        first, *later = self.run.config.loss.phases
-        start = time.monotonic()
+        """Make an update of each phase; return what `Passes.update` does."""
+        phases, seconds = self.run.config.loss.phases, 0.0
         try:
-            self.update(shape, TrainingProgress(share=first))
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
-            seconds = time.monotonic() - start
-            for share in later:
+            for share, end in zip(phases, (*phases[1:], 1.0), strict=True):
+                start = time.monotonic()
                 self.update(shape, TrainingProgress(share=share))
+                if self.device.type == "cuda":
+                    torch.cuda.synchronize(self.device)
+                seconds += (end - share) * (time.monotonic() - start)
         except torch.OutOfMemoryError:
             return float("inf"), 0.0
         return self.memory.read() * 2**20, seconds

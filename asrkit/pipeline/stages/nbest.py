@@ -15,6 +15,7 @@ from asrkit.data.batches.batch import Batch
 from asrkit.data.batches.nbest import count_errors, with_reference
 from asrkit.decoding.fusion.fusion import Fusion
 from asrkit.decoding.fusion.label_scores import score_labels
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.search import BeamConfig
 from asrkit.pipeline.decode.fusion import build_fusion
 from asrkit.pipeline.decode.recognizer import Recognizer, load_recognizer
@@ -37,6 +38,7 @@ class Risk(str, Enum):
 
     TOKEN = "token"
     WORD = "word"
+    """Of words, or of what decode.unit counts instead."""
     PHONE = "phone"
     """Of tokens without the mark of a word's end."""
 
@@ -97,7 +99,7 @@ class NBestStageConfig(StageConfig):
 
 def open_source(run: StageRun, stage: NBestStageConfig) -> Recognizer:
     """Load the model that searches, with the language model that takes part."""
-    search = stage.search
+    search = replace(stage.search, unit=run.config.decode.unit)
     fused = search.fusion.lm or search.fusion.word_lm
     if fused is None and stage.ngram_order > 0:
         path = run.folder / "lm_ngram.arpa"
@@ -144,7 +146,7 @@ class NBestSearch:
     def __call__(self, batch: Batch) -> list[Row]:
         """Return a row for each utterance."""
         nbests = self.recognizer.find(batch)
-        tokenizer = self.recognizer.tokenizer
+        tokenizer, unit = self.recognizer.tokenizer, self.recognizer.config.decode.unit
         references = [tokenizer.encode(text) for text in batch.texts]
         lists = [
             with_reference([one.tokens for one in nbest], reference, self.count)
@@ -162,19 +164,23 @@ class NBestSearch:
                 "id": utterance,
                 "tokens": row,
                 "lm_scores": [round(next(scores), 4) for _ in row],
-                "risks": risks(row, self.risk, tokenizer),
-                "best_risk": risks([row[0], nbest[0].tokens], self.risk, tokenizer)[1],
+                "risks": risks(row, self.risk, tokenizer, unit),
+                "best_risk": risks(
+                    [row[0], nbest[0].tokens], self.risk, tokenizer, unit
+                )[1],
             }
             for utterance, row, nbest in zip(batch.ids, lists, nbests, strict=True)
         ]
 
 
-def risks(row: Sequence[list[int]], risk: Risk, tokenizer: Tokenizer) -> list[float]:
+def risks(
+    row: Sequence[list[int]], risk: Risk, tokenizer: Tokenizer, unit: ErrorUnit
+) -> list[float]:
     """Return the edit distance of each hypothesis to the first one."""
     if risk is Risk.TOKEN:
         return [count_errors(row[0], one) for one in row]
     if risk is Risk.WORD:
-        units = [tokenizer.decode(one).split() for one in row]
+        units = [unit.divide(tokenizer.decode(one).split()) for one in row]
     else:
         pieces = [[tokenizer.tokens[token] for token in one] for one in row]
         units = [[piece.removesuffix(WORD_END) for piece in one] for one in pieces]

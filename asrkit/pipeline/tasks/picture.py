@@ -1,9 +1,25 @@
 """A picture of one utterance: its features, and the emitted tokens over time."""
 
+import warnings
+
 import torch
 from torch import Tensor
 
 from asrkit.data.features.fbank import FRAME_SHIFT
+
+_OWN_FONT = "DejaVu Sans"
+_CHINESE = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "SimHei",
+    "Arial Unicode MS",
+)
+"""Fonts with Han and kana, which matplotlib's own one lacks."""
 
 
 def draw_emissions(
@@ -53,6 +69,7 @@ def _draw_with_labels(
         extent=(0.0, seconds, 0, feats.shape[1]),
         cmap="magma",
     )
+    fonts = _fonts()
     emitted: dict[int, str] = {}
     for start, piece in zip(starts, pieces, strict=True):
         emitted[start] = (emitted.get(start, "") + " " + piece).strip()
@@ -61,12 +78,24 @@ def _draw_with_labels(
         axes.axvline(time, color="white", linewidth=0.7)
         # Neighbours take turns in height, so that their labels do not overlap.
         height = feats.shape[1] * (1.02 + 0.06 * (index % 3))
-        axes.text(time, height, piece.replace("▁", "_"), ha="center", fontsize=9)
+        text = piece.replace("▁", "_")
+        axes.text(time, height, text, ha="center", fontsize=9, fontfamily=fonts)
     axes.set_xlabel(f"{title}, seconds" if title else "seconds")
     axes.set_ylabel("mel bin")
-    canvas.draw()
+    with warnings.catch_warnings():
+        # Boxes stand for what no font has; the table of hypotheses has the text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        canvas.draw()
     rgb = torch.tensor(memoryview(canvas.buffer_rgba()).tolist(), dtype=torch.uint8)
     return rgb[..., :3].permute(2, 0, 1)
+
+
+def _fonts() -> list[str]:
+    """Name matplotlib's own font and those with Han and kana that are installed."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return [_OWN_FONT, *(name for name in _CHINESE if name in installed)]
 
 
 def _draw_plain(feats: Tensor, starts: list[int]) -> Tensor:

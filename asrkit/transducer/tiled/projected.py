@@ -68,15 +68,19 @@ def make_problem(
 ) -> LossProblem:
     """Check the arguments that losses from projections share.
 
+    Utterances may have output layers of their own, of the same size: weight (B, V, J)
+    and bias (B, V).
+
     Raises:
         ValueError: An argument is out of range or shapes do not fit.
     """
-    (_, T, J), (_, rows, _) = enc_proj.shape, pred_proj.shape
-    V = len(weight)
+    (B, T, J), (_, rows, _) = enc_proj.shape, pred_proj.shape
+    each = weight.shape[:-2] and (B,)
+    V = weight.shape[len(each)]
     for name, tensor, expected in (
-        ("pred_proj", pred_proj, (len(enc_proj), rows, J)),
-        ("weight", weight, (V, J)),
-        ("bias", bias, (V,)),
+        ("pred_proj", pred_proj, (B, rows, J)),
+        ("weight", weight, (*each, V, J)),
+        ("bias", bias, (*each, V)),
     ):
         if tuple(tensor.shape) != expected:
             raise ValueError(
@@ -118,8 +122,8 @@ def projected_losses(
     Args:
         enc_proj: (B, T, J).
         pred_proj: (B, U + 1, J).
-        weight: (V, J).
-        bias: (V,).
+        weight: (V, J), or (B, V, J) with rows for each utterance.
+        bias: (V,), or (B, V).
         problem: The rest.
     """
     inputs: tuple[Tensor, ...] = (enc_proj, pred_proj, weight, bias)

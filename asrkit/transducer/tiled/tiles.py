@@ -6,7 +6,8 @@ label; the lattice runs on those; pass 2 has each tile's logits again and turns 
 into gradients in place. Logits are kept from pass 1 to pass 2 where a group's fit the
 budget, and computed a second time where they do not. Sample-wise computation (Braun,
 McDermott and Hsiao, ICASSP 2023, arXiv 2211.16270) is the case of groups that are
-always kept.
+always kept. Utterances may have an output layer each (a sampled vocabulary's rows): no
+tile then holds cells of two.
 """
 
 from collections.abc import Iterable, Iterator
@@ -64,7 +65,7 @@ def tile_cells(enc_proj: Tensor, weight: Tensor) -> int:
     # A tile holds V logits, J hidden values and J gradients of each cell. On a CPU the
     # second product should find them in the cache; a GPU wants large products.
     limit = 128 * 2**20 if enc_proj.is_cuda else 4 * 2**20  # bytes
-    V, J = weight.shape
+    V, J = weight.shape[-2:]
     size = torch.promote_types(enc_proj.dtype, torch.float32).itemsize
     return max(64, limit // (size * (V + 2 * J)))
 
@@ -92,9 +93,9 @@ class TileGradients:
     pred: Tensor
     """(B, U + 1, J)."""
     weight: Tensor
-    """(V, J)."""
+    """(V, J), or (B, V, J)."""
     bias: Tensor
-    """(V,)."""
+    """(V,), or (B, V)."""
 
 
 @dataclass
@@ -105,8 +106,8 @@ class TiledLoss:
         cells: Which cells.
         enc: enc_proj, (B, T, J).
         pred: pred_proj, (B, U + 1, J).
-        weight: (V, J), float32 or better.
-        bias: (V,).
+        weight: (V, J), or (B, V, J) with rows for each utterance; float32 or better.
+        bias: (V,), or (B, V).
         rules: How logits become scores.
         backend: TORCH or TRITON, for the lattice.
         scale: What each utterance's gradient is multiplied by, (B,).
@@ -128,10 +129,14 @@ class TiledLoss:
         """Return the losses, (B,); +inf where there is no path."""
         losses = self.weight.new_zeros(len(self.cells.frames))
         for group, keep in budget.groups(self.cells):
-            losses[group] = self.group(
-                group, list(budget.tiles(self.cells, group)), keep=keep
-            )
+            runs = [group] if self.weight.ndim == 2 else [[b] for b in group]
+            tiles = [tile for run in runs for tile in budget.tiles(self.cells, run)]
+            losses[group] = self.group(group, tiles, keep=keep)
         return losses
+
+    def rows(self, pieces: list[Piece], tensor: Tensor) -> Tensor:
+        """Pick a tile's part of what is like weight (V, J) or bias (V,)."""
+        return tensor if self.weight.ndim == 2 else tensor[pieces[0][0]]
 
     def group(
         self, group: list[int], tiles: list[list[Piece]], *, keep: bool
@@ -174,7 +179,7 @@ class TiledLoss:
 
         And the logits (n, V), if they are to be kept.
         """
-        logits = self.logits(self.hidden(pieces), keep=keep)
+        logits = self.logits(pieces, self.hidden(pieces), keep=keep)
         arcs = arc_log_probs(logits, self.index(pieces), self.rules)
         return arcs, logits if keep else None
 
@@ -189,16 +194,17 @@ class TiledLoss:
     def hidden(self, pieces: list[Piece]) -> Tensor:
         """Return tanh(enc_proj + pred_proj) of a tile's cells, (n, J)."""
         sizes = self.sizes(pieces)
-        hidden = self.memory("hidden", sum(sizes), self.weight.shape[1])
+        hidden = self.memory("hidden", sum(sizes), self.weight.shape[-1])
         for piece, part in zip(pieces, hidden.split(sizes), strict=True):
             self.cells.join(piece, self.enc, self.pred, part)
         return hidden.tanh_()
 
-    def logits(self, hidden: Tensor, *, keep: bool) -> Tensor:
+    def logits(self, pieces: list[Piece], hidden: Tensor, *, keep: bool) -> Tensor:
         """Return the joiner's output (n, V), in new memory if it is to be kept."""
-        shape = len(hidden), len(self.weight)
-        out = self.weight.new_empty(shape) if keep else self.memory("logits", *shape)
-        return torch.addmm(self.bias, hidden, self.weight.T, out=out)
+        weight, bias = (self.rows(pieces, x) for x in (self.weight, self.bias))
+        shape = len(hidden), len(weight)
+        out = weight.new_empty(shape) if keep else self.memory("logits", *shape)
+        return torch.addmm(bias, hidden, weight.T, out=out)
 
     def backward_tile(
         self,
@@ -219,15 +225,15 @@ class TiledLoss:
         # Twice the output's product in place of O(cells V) memory: four products of
         # this size a cell where keeping logits takes three.
         if logits is None:
-            logits = self.logits(hidden, keep=False)
+            logits = self.logits(pieces, hidden, keep=False)
         gradient = logit_gradient(
             logits, rows[0], self.index(pieces), rows[1], rows[2], self.rules,
             out=logits,
         )  # fmt: skip
-        gradients.weight.addmm_(gradient.T, hidden)
-        gradients.bias.add_(gradient.sum(dim=0))
+        self.rows(pieces, gradients.weight).addmm_(gradient.T, hidden)
+        self.rows(pieces, gradients.bias).add_(gradient.sum(dim=0))
         d_hidden = self.memory("d_hidden", *hidden.shape)
-        torch.mm(gradient, self.weight, out=d_hidden)
+        torch.mm(gradient, self.rows(pieces, self.weight), out=d_hidden)
         # d tanh(x) = 1 - tanh(x)^2: the hidden values are enough, their inputs gone.
         torch.ops.aten.tanh_backward.grad_input(d_hidden, hidden, grad_input=d_hidden)
         self.spread(pieces, d_hidden, gradients)

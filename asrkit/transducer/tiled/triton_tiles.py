@@ -3,6 +3,7 @@
 from functools import cached_property
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from asrkit.transducer.kernels.joiner import (
@@ -29,7 +30,9 @@ class TritonTiledLoss(TiledLoss):
         """Return what `TiledLoss.forward_tile` does; never keeps logits."""
         if self.weight.dtype == torch.float64:
             return super().forward_tile(pieces, keep=keep)
-        return arc_log_probs(self._joiner, self._places(pieces), self.rules), None
+        return arc_log_probs(
+            self._joiner(pieces), self._places(pieces), self.rules
+        ), None
 
     def backward_tile(
         self,
@@ -41,25 +44,36 @@ class TritonTiledLoss(TiledLoss):
         """Add a tile's gradient; arguments as of `TiledLoss.backward_tile`."""
         if self.weight.dtype == torch.float64:
             return super().backward_tile(pieces, logits, rows, gradients)
-        joiner, places = self._joiner, self._places(pieces)
+        joiner, places = self._joiner(pieces), self._places(pieces)
         hidden = evaluate_hidden(joiner, places)
         gradient = logit_gradient(joiner, hidden, places.index, rows, self.rules)
-        gradients.weight.add_(_multiply(gradient.T, hidden))
-        gradients.bias.add_(gradient.sum(dim=0, dtype=torch.float32))
+        self.rows(pieces, gradients.weight).add_(_multiply(gradient.T, hidden))
+        bias = self.rows(pieces, gradients.bias)
+        bias.add_(gradient.sum(dim=0, dtype=torch.float32))
         d_hidden = _multiply(gradient, joiner.weight)
         del gradient  # before the sums below ask for memory
         torch.ops.aten.tanh_backward.grad_input(d_hidden, hidden, grad_input=d_hidden)
         self.spread(pieces, d_hidden, gradients)
 
+    def _joiner(self, pieces: list[Piece]) -> JoinerTensors:
+        """Return what a tile's joiner consists of."""
+        enc, pred, weight, bias = self._operands
+        V = weight.shape[-2]
+        rows = self.rows(pieces, weight), self.rows(pieces, bias)[:V]
+        return JoinerTensors(enc, pred, *rows)
+
     @cached_property
-    def _joiner(self) -> JoinerTensors:
+    def _operands(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Lay the joiner out for kernels, once for all tiles."""
         operand = torch.bfloat16 if self.enc.dtype == torch.bfloat16 else torch.float32
-        return JoinerTensors(
+        # Kernels are compiled anew for pointers less aligned than to 16 bytes, such as
+        # those to an utterance's part of a bias whose rows are of any length.
+        bias = F.pad(self.bias, (0, -self.bias.shape[-1] % 4))
+        return (
             self.enc.reshape(-1, self.enc.shape[2]).contiguous(),
             self.pred.reshape(-1, self.pred.shape[2]).contiguous(),
             self.weight.to(operand).contiguous(),
-            self.bias.contiguous(),
+            bias.contiguous(),
         )
 
     def _places(self, pieces: list[Piece]) -> TileRows:

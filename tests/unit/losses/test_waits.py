@@ -13,7 +13,9 @@ from asrkit.losses.criterion import Encoded
 from asrkit.losses.full import FullLossConfig
 from asrkit.losses.fused import FusedLossConfig
 from asrkit.losses.pruned import PrunedLossConfig
+from asrkit.losses.sampled import Proposal, SampledLossConfig
 from asrkit.transducer import Topology, checks, pruned_loss
+from asrkit.transducer.sampling import Scope
 from tests.unit.losses.test_criteria import (
     compute,
     make_batch,
@@ -66,12 +68,21 @@ def test_waits_are_seen(waits):
         (PrunedLossConfig(am_scale=0.1, topology=Topology.MONOTONIC), {"__int__": 1}),
         # The lengths, by which cells are grouped, and the gradient's factor.
         (FusedLossConfig(), {"tolist": 2}),
+        # The number of different labels, besides: the size of a shared sample.
+        (SampledLossConfig(num_samples=2), {"tolist": 2, "__int__": 1}),
+        (
+            SampledLossConfig(num_samples=2, proposal=Proposal.UNIGRAM),
+            {"tolist": 2, "__int__": 1},
+        ),
+        (SampledLossConfig(num_samples=2, scope=Scope.UTTERANCE), {"tolist": 2}),
     ],
 )
-def test_the_trainers_own_tensors_are_not_looked_at(config, expected, waits):
+@pytest.mark.parametrize("copies", [1, 3])
+def test_the_trainers_own_tensors_are_not_looked_at(config, expected, copies, waits):
     model = make_model()
     criterion = config.build(model)
-    enc_out, *batch = make_batch()
+    # Not an utterance at a time: as often for many as for a few.
+    enc_out, *batch = (torch.cat([x] * copies) for x in make_batch())
     encoded = with_features(Encoded(enc_out.requires_grad_(), *batch))
     waits.clear()
     criterion(model, encoded).loss.backward()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.losses.mwer import MwerLossConfig
 from asrkit.models.conformer import ConformerConfig
 from asrkit.pipeline.for_stage import for_stage
@@ -249,6 +250,11 @@ def test_the_best_checkpoint_is_picked_by_the_unit_of_the_run():
     assert picked("decode.unit=MIXED", "decode=beam_search") == "mer"
     own = "pipeline.stages.train.select=loss_per_token"
     assert picked("decode.unit=CHARACTER", own) == "loss_per_token"
+    other = compose(
+        "decode.unit=MIXED", "+decode@pipeline.stages.train.set.decode=beam_search"
+    )
+    assert for_stage(other, "train").decode.unit is ErrorUnit.MIXED
+    assert for_stage(other, "train").decode.name == "beam_search"
     with pytest.raises(InputError, match=r"decode\.unit is the same in all stages"):
         for_stage(compose("+pipeline.stages.train.set.decode.unit=MIXED"), "train")
 
@@ -283,9 +289,10 @@ def test_risks_are_counted_in_tokens_words_or_phones():
     tokenizer = PhoneTokenizer(pieces, b"AB A B\nA A\nB B\n")
     a, a_end, b_end = 3, 4, 6
     row = [[a, b_end], [a_end, b_end]]  # "AB" and "A B"
-    assert risks(row, Risk.TOKEN, tokenizer) == [0, 1]
-    assert risks(row, Risk.WORD, tokenizer) == [0, 2]
-    assert risks(row, Risk.PHONE, tokenizer) == [0, 0]
+    assert risks(row, Risk.TOKEN, tokenizer, ErrorUnit.WORD) == [0, 1]
+    assert risks(row, Risk.WORD, tokenizer, ErrorUnit.WORD) == [0, 2]
+    assert risks(row, Risk.WORD, tokenizer, ErrorUnit.CHARACTER) == [0, 0]
+    assert risks(row, Risk.PHONE, tokenizer, ErrorUnit.WORD) == [0, 0]
 
 
 def test_a_score_far_below_the_others_is_suspicious():

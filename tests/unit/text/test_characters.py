@@ -38,16 +38,13 @@ def test_marks_joiners_and_words_that_begin_with_a_mark():
     assert split_characters("cafe\u0301s") == ["c", "a", "f", "e\u0301", "s"]
     assert split_characters("क्\u200dष") == ["क्\u200d", "ष"]
     assert split_characters("ที่นี่") == ["ที่", "นี่"]
+    assert split_characters("ｶﾞﾗｽ") == ["ｶﾞ", "ﾗ", "ｽ"]
     assert split_characters("\u0301a") == ["\u0301", "a"]
     assert split_characters("") == []
 
 
 def test_words_are_cut_where_the_kind_of_script_changes():
-    assert list(split_scripts("我HAVE一个PEN")) == [
-        ("我", True), ("HAVE", False), ("一", True), ("个", True), ("PEN", False),
-    ]  # fmt: skip
-    assert list(split_scripts("カ\u3099ラス3")) == [
-        ("カ\u3099", True), ("ラ", True), ("ス", True), ("3", False),
-    ]  # fmt: skip
-    assert list(split_scripts("좋습니다")) == [("좋습니다", False)]
+    assert list(split_scripts("我HAVE一个PEN")) == ["我", "HAVE", "一", "个", "PEN"]
+    assert list(split_scripts("カ\u3099ラス3")) == ["カ\u3099", "ラ", "ス", "3"]
+    assert list(split_scripts("좋습니다")) == ["좋습니다"]
     assert list(split_scripts("")) == []

@@ -7,9 +7,7 @@ from asrkit.data.synthesis.grammar import START, Grammar, draw_sentences, zipf
 from asrkit.data.synthesis.mandarin import words
 from asrkit.data.synthesis.mandarin.names import make_names
 
-NUM_NAMES = 1260
-_ROUNDS = 2
-"""How often the training text lists all names."""
+NUM_NAMES = 1377
 _ITINERARY = "从 {} 到 {} 然后 去 {}"
 """What lists names; no other sentence is one."""
 
@@ -25,13 +23,12 @@ TEMPLATES = (
     "place 里 有 number animal 和 thing",
     "animal 比 animal quality",
     "when who 想 doing",
-    "name 先生 是 worker",
-    "who when 去 name doing",
-    "从 name 到 name 要 走 number 小时",
-    "name 公司 的 worker 很 feeling",
-    "when name 会 weather",
-    "name 的 thing 非常 quality",
-    "worker 说 name 没有 animal",
+    "who when 去 town doing",
+    "从 town 到 town 要 走 number 小时",
+    "town 公司 的 worker 很 feeling",
+    "when town 会 weather",
+    "town 的 thing 非常 quality",
+    "worker 说 town 没有 animal",
 )
 _KINDS = {
     "family": words.FAMILY,
@@ -47,33 +44,33 @@ _KINDS = {
     "feeling": words.FEELINGS,
     "number": words.NUMBERS,
     "weather": words.WEATHER,
+    "city": words.CITIES,
+}
+_CHOICES = {
+    "who": ("family", "family", "worker"),
+    "town": ("city", "city", "city", "city", "city", "name"),
 }
 
 
 def everyday_words() -> list[str]:
-    """Return all words that are no names, each once."""
+    """Return all words that are no made-up names, each once."""
+    symbols = _KINDS.keys() | _CHOICES.keys() | {"{}"}
     fixed = " ".join((*TEMPLATES, _ITINERARY)).split()
-    symbols = {*_KINDS, "who", "name", "{}"}
     kinds = " ".join(_KINDS.values()).split()
     return list(dict.fromkeys([w for w in fixed if w not in symbols] + kinds))
 
 
 def make_grammar(names: Sequence[str]) -> Grammar:
-    """Return the rules, in which words and names follow Zipf's law."""
+    """Return the rules: Zipf's law among the words of a kind, names evenly."""
     kinds = {symbol: zipf(listed.split()) for symbol, listed in _KINDS.items()}
-    return {
-        START: TEMPLATES,
-        "who": ("family", "family", "worker"),
-        "name": zipf(names),
-        **kinds,
-    }
+    return {START: TEMPLATES, **_CHOICES, **kinds, "name": names}
 
 
 def draw_mandarin(counts: Sequence[int], rng: random.Random) -> list[list[str]]:
     """Draw lists of sentences; no sentence is in two lists or twice in one.
 
-    The last list begins with sentences that hold every name, `_ROUNDS` times: training
-    has all characters, though most names are too rare by Zipf's law to be drawn.
+    The last list begins with sentences that hold every name: training has all
+    characters, though most names are too rare to be drawn.
 
     Args:
         counts: Sentences of each list; training comes last.
@@ -81,8 +78,7 @@ def draw_mandarin(counts: Sequence[int], rng: random.Random) -> list[list[str]]:
     """
     names = make_names(everyday_words(), NUM_NAMES)
     drawn = draw_sentences(make_grammar(names), counts, rng)
-    listed = [line for _ in range(_ROUNDS) for line in _itineraries(names, rng)]
-    return [*drawn[:-1], [*listed, *drawn[-1]][: counts[-1]]]
+    return [*drawn[:-1], [*_itineraries(names, rng), *drawn[-1]][: counts[-1]]]
 
 
 def _itineraries(names: Sequence[str], rng: random.Random) -> list[str]:

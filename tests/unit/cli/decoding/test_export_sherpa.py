@@ -183,3 +183,24 @@ def test_hotwords_are_cut_with_bpe_vocab(tmp_path, make_wave):
 
     assert "CART" not in hear()
     assert "CART" in hear(tmp_path / "hotwords.txt")
+
+
+@pytest.mark.slow
+def test_bytes_are_pieces_there_too(tmp_path, make_wave):
+    config = BpeTokenizerConfig(vocab_size=275, byte_fallback=True)
+    tokenizer = config.train(["我爱你好今天天气"])
+    (tmp_path / "exp").mkdir()
+    exp = make_run(tmp_path / "exp", MONOTONIC, tokenizer=tokenizer)
+    wave = make_wave("long.wav", 4.0)
+    manifests = make_dev(tmp_path, [wave], ["我"])
+    out = tmp_path / "export"
+    paths = ["--exp-dir", exp, "--manifests", manifests, "--out", out]
+    assert command.main([*map(str, paths)]) == 0
+    variants = json.loads((out / "parity.json").read_text())["variants"]
+    (theirs,) = (
+        one
+        for one in variants
+        if (one["part"], one["engine"]) == ("transducer", "sherpa-onnx")
+    )
+    assert theirs["tokens"] > 20
+    assert theirs["different"] == 0

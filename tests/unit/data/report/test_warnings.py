@@ -165,3 +165,18 @@ def test_homophones_are_counted(tmp_path):
     (found,) = warnings_of(report, "Words that sound like another word")
     assert "(TO for TWO: 2, TO for TOO: 1): 3 of 6 in train. A lang" in found
     assert report.kept == report.left_out == []
+
+
+def test_characters_and_what_of_them_is_unknown():
+    report = report_on(
+        tokenizer=CharTokenizerConfig().train(["今天天气", "A B"]),
+        train=[make_cut("1", "今天 天气"), make_cut("2", "A B")],
+        dev=[make_cut("3", "今气候", speaker="d")],
+        test=[make_cut("4", "候候 龘 今", speaker="t")],
+    )
+    page = report.render()
+    assert "tokenizer: 9 pieces, 3 of them special\n" in page
+    assert "different characters: train 5, dev 3, test 3\n" in page
+    assert "unknown characters or words: train 0, dev 1, test 2\n" in page
+    (warning,) = warnings_of(report, "Text that the tokenizer lacks")
+    assert "(候 in 2, 龘 in 1)" in warning

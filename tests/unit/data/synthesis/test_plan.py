@@ -7,15 +7,25 @@ from itertools import combinations
 
 import pytest
 
+pytest.importorskip("espeakng_loader")  # says how Mandarin names sound
+
 from asrkit.data.synthesis.noise import Babble
 from asrkit.data.synthesis.plan import draw_plan
-from asrkit.data.synthesis.specs import DEMO, DEMO_HARD
+from asrkit.data.synthesis.specs import DEMO, DEMO_HARD, MANDARIN
 
-SPECS = {"demo": DEMO, "demo_hard": DEMO_HARD}
+SPECS = {"demo": DEMO, "demo_hard": DEMO_HARD, "mandarin": MANDARIN}
 VOICES = {
     "demo": {"train": 40, "dev": 8, "test": 8},
     "demo_hard": {"train": 111, "dev": 20, "test": 24},
+    "mandarin": {"train": 24, "dev": 8, "test": 8},
 }
+
+
+def part_and_speaker(path):
+    """Tell them by the folders that a recording is in."""
+    folders = list(path.parts)
+    at = next(n for n, name in enumerate(folders) if name in ("train", "dev", "test"))
+    return folders[at : at + 2]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -25,7 +35,7 @@ def test_parts_share_nothing(tmp_path, name, seed):
     voice_of = {}
     spec = replace(SPECS[name], seed=seed)
     for item in draw_plan(tmp_path, spec):
-        part, speaker = item.path.relative_to(tmp_path).parts[:2]
+        part, speaker = part_and_speaker(item.path.relative_to(tmp_path))
         voice = (item.voice.accent, item.voice.variant)
         assert voice_of.setdefault(speaker, voice) == voice
         for what, value in (
@@ -48,13 +58,13 @@ def test_who_babbles_is_of_the_part_and_says_something_else(tmp_path):
     plan = draw_plan(tmp_path, DEMO_HARD)
     variants, texts = defaultdict(set), defaultdict(set)
     for item in plan:
-        part = item.path.parts[-4]
+        part, _ = part_and_speaker(item.path.relative_to(tmp_path))
         variants[part].add(item.voice.variant)
         texts[part].add(item.text)
     babbling = [item for item in plan if isinstance(item.noise, Babble)]
     assert len(babbling) / len(plan) == pytest.approx(0.25, abs=0.05)
     for item in babbling:
-        part = item.path.parts[-4]
+        part, _ = part_and_speaker(item.path.relative_to(tmp_path))
         assert len(set(item.noise.talkers)) == 4
         for text, voice in item.noise.talkers:
             assert text in texts[part] - {item.text}
@@ -86,14 +96,22 @@ def test_more_to_train_on_keeps_the_test_set(tmp_path, name):
     def test_part(train):
         sizes = {**SPECS[name].utterances, "train": train}
         plan = draw_plan(tmp_path, replace(SPECS[name], utterances=sizes))
-        return [item for item in plan if item.path.parts[-4] == "test"]
+        return [
+            item
+            for item in plan
+            if part_and_speaker(item.path.relative_to(tmp_path))[0] == "test"
+        ]
 
     assert test_part(1000) == test_part(10)
 
 
 @pytest.mark.parametrize(
     ("name", "digest"),
-    [("demo", "c25f1e13ac2874cf"), ("demo_hard", "848804f44e200fcc")],
+    [
+        ("demo", "c25f1e13ac2874cf"),
+        ("demo_hard", "848804f44e200fcc"),
+        ("mandarin", "bea08f834b587d5d"),
+    ],
 )
 def test_a_corpus_is_the_same_everywhere(tmp_path, name, digest):
     """Results are compared across years: what changes it counts up its version."""

@@ -1,5 +1,6 @@
 """What explains many errors at once."""
 
+from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.hints import hints
 from asrkit.decoding.scoring.score import Hypothesis, score
 
@@ -37,3 +38,12 @@ def test_nothing_to_say():
     assert said(("a b", "a b")) == []
     few = [("A", "a")] + [("b", "c")] * 100
     assert said(*few) == []
+
+
+def test_words_of_a_script_without_blanks():
+    (hint,) = said(("今天 天气 OK", "今天天气 OK"))
+    assert "written without blanks; count characters" in hint
+    assert said(("今天 天气 OK", "今天 天气 OK"), ("A", "A")) == []
+    assert said(("hello 今 天 you", "hello 天 you")) == []
+    texts = [Hypothesis("u", ["今天", "天气"], ["今天", "气"])]
+    assert list(hints(score(texts, ErrorUnit.CHARACTER))) == []

@@ -88,3 +88,9 @@ def test_all_words_are_there_in_readable_cues():
             assert end <= start
         # As few cues as the limits allow are far fewer than words.
         assert len(make_cues(words)) == len(cues) < 45
+
+
+def test_han_characters_stand_without_blanks():
+    texts = [*"今天天气", "OK", *"很好"]
+    words = [Word(text, n / 4, n / 4 + 0.2, 1.0) for n, text in enumerate(texts)]
+    assert [lines for *_, lines in make(words)] == [["今天天气 OK 很好"]]

@@ -71,3 +71,13 @@ def test_labels_that_spell_nothing():
 def test_a_word_ends_with_its_last_label_where_that_is_known():
     words = find("AB▁C", [2, 5, 8, 9], ends=[4, 7, 9, 12])
     assert [(word.start, word.end) for word in words] == [(1.0, 3.5), (4.5, 6.0)]
+
+
+def test_each_han_character_has_its_times():
+    tokenizer = CharTokenizer([*SPECIAL_PIECES, *"今天OK▁"])
+    pieces = "今天OK▁天"
+    tokens = [tokenizer.tokens.index(piece) for piece in pieces]
+    words = find_words(tokenizer, tokens, [0, 2, 4, 5, 6, 7], [1.0] * 6, **SECONDS)
+    assert [(word.text, word.start, word.end) for word in words] == [
+        ("今", 0.0, 0.5), ("天", 1.0, 1.5), ("OK", 2.0, 3.0), ("天", 3.5, 4.0),
+    ]  # fmt: skip

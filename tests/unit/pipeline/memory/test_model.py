@@ -7,9 +7,11 @@ import pytest
 from asrkit.losses.full import FullLossConfig
 from asrkit.losses.pruned import PrunedLossConfig
 from asrkit.losses.sample_wise import SampleWiseLossConfig
+from asrkit.losses.sampled import SampledLossConfig
 from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.memory.model import Costs, Measured, fit
 from asrkit.pipeline.memory.shapes import Shape
+from asrkit.transducer.sampling import Scope
 
 BATCH = Shape((4.0, 2.0), (100, 50), (20, 30))
 
@@ -29,7 +31,7 @@ def test_terms_are_counted_from_the_lengths():
 def test_only_what_keeps_cells_is_charged_for_them(kind):
     one, four = (Costs(kind(), 500, 64).lattice(shape(b, 100, 30)) for b in (1, 4))
     of_cells = ("full", "pruned", "sample_wise")
-    of_tiles = ("fused", "sampled", "ctc", "viterbi", "mbr", "mwer")
+    of_tiles = ("fused", "ctc", "viterbi", "mbr", "mwer")
     if kind.name in (*of_cells, *of_tiles):
         assert (one > 0) is (kind.name in of_cells)
     assert four >= one >= 0
@@ -41,6 +43,21 @@ def test_only_what_keeps_cells_is_charged_for_them(kind):
 def test_utterance_by_utterance_holds_a_group_or_the_largest(max_cells, cells):
     loss = SampleWiseLossConfig(max_cells=max_cells)
     assert Costs(loss, 500, 64).lattice(BATCH) == cells * 508.0
+
+
+@pytest.mark.parametrize(
+    ("scope", "V", "numbers"),
+    [
+        # Blank, 2 times 30 labels at most, and 50 others; a posterior an utterance.
+        ("batch", 9000, 2 * 111 * 64 + 2 * 9000),
+        ("batch", 90, 2 * 90 * 64 + 2 * 90),
+        ("utterance", 9000, 2 * (2 * 81 * 64 + 4 * 9000)),
+        ("utterance", 70, 2 * (2 * 70 * 64 + 4 * 70)),
+    ],
+)
+def test_a_sample_costs_its_rows_and_what_it_is_drawn_from(scope, V, numbers):
+    loss = SampledLossConfig(num_samples=50, scope=Scope(scope))
+    assert Costs(loss, V, joiner_dim=64).lattice(BATCH) == numbers
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.01])

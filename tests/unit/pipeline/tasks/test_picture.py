@@ -2,6 +2,7 @@
 
 import torch
 
+from asrkit.pipeline.tasks import picture
 from asrkit.pipeline.tasks.picture import _draw_plain, draw_emissions
 
 
@@ -20,7 +21,17 @@ def test_the_picture_is_rgb_and_shows_the_features():
 
 
 def test_without_matplotlib_emissions_are_white_columns():
-    picture = _draw_plain(torch.rand(40, 8), [8, 20])
-    assert picture.shape == (3, 8, 40)
-    white = (picture == 255).all(dim=1).all(dim=0).nonzero()[:, 0].tolist()
+    plain = _draw_plain(torch.rand(40, 8), [8, 20])
+    assert plain.shape == (3, 8, 40)
+    white = (plain == 255).all(dim=1).all(dim=0).nonzero()[:, 0].tolist()
     assert {8, 20} <= set(white)
+
+
+def test_text_that_no_font_has_is_drawn_without_a_word(recwarn, monkeypatch):
+    monkeypatch.setattr(picture, "_CHINESE", ())  # as where none is installed
+    feats = torch.rand(100, 80)
+    drawn = draw_emissions(feats, [3, 10], ["今", "天"], subsampling=4)
+    assert not torch.equal(
+        drawn, draw_emissions(feats, [3, 10], ["", ""], subsampling=4)
+    )
+    assert not [one for one in recwarn if "Glyph" in str(one.message)]
