@@ -131,6 +131,7 @@ LOSSES["the last, a quarter drawn"] = partial(
     sampled, scope=Scope.UTTERANCE, proposal="CTC", share=0.25
 )
 EXACT = "fused"
+DRAWN = (*LOSSES,)[:3] + tuple(f"sampled, {scope.value}, CTC" for scope in Scope)
 # What gradients are compared with, by the heading of their errors.
 CORRECTED: dict[str, Result] = {
     "corrected": {"log_q_correction": True},
@@ -214,7 +215,7 @@ class Measured:
 
     def errors(self, path: Path, draws: int, options: Result) -> list[list[float]]:
         """Return relative error and cosine of both gradients; means over draws."""
-        exact = torch.load(path)
+        exact = torch.load(path, weights_only=True)
         torch.manual_seed(1)
         found = []
         for _ in range(draws):
@@ -283,6 +284,7 @@ def measure(args: argparse.Namespace, V: int, folder: Path) -> list[Result]:
     for name, worker in workers.items():
         result = results[name]
         result |= {"V": V, "mode": name, "rounds": len(times[name])}
+        result["weight_mib"] = 2 * 4 * V * J / 2**20
         result |= {"seconds": statistics.median(times[name]), "mib": worker.ask("mib")}
         if name in WITHOUT_DRAWS:
             result["corrected"] = worker.ask("errors", path, 1, WITHOUT_DRAWS[name])
@@ -324,24 +326,21 @@ def plot(results: Sequence[Result], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
-    sizes = sorted({r["V"] for r in results})
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.6), layout="constrained")
+    exact = [r for r in results if r["mode"] == EXACT]
+    sizes = [r["V"] for r in exact]
 
     def draw(
         axis: Any, mode: str, value: Callable[[Result], float], **look: Any
     ) -> None:
         rows = [r for r in results if r["mode"] == mode]
-        axis.plot([r["V"] for r in rows], [value(r) for r in rows], marker="o", **look)
+        axis.plot([r["V"] for r in rows], [*map(value, rows)], marker="o", **look)
 
-    for mode in (
-        "full",
-        "fused",
-        "pruned",
-        "sampled, batch, CTC",
-        "sampled, utterance, CTC",
-    ):
+    for mode in DRAWN:
         draw(axes[0], mode, lambda r: r["seconds"], label=mode)
         draw(axes[1], mode, lambda r: r["mib"], label=mode)
+    look = {"linestyle": "--", "color": "gray", "label": "weight and its gradient"}
+    axes[1].plot(sizes, [r["weight_mib"] for r in exact], **look)
     for number, proposal in enumerate(PROPOSALS):
         for key, style in (("as drawn", ":"), ("corrected", "-")):
             look = {"linestyle": style, "color": f"C{number}"}
@@ -354,10 +353,10 @@ def plot(results: Sequence[Result], path: Path) -> None:
         axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axis.minorticks_off()
         axis.grid(visible=True, alpha=0.3)
-    for axis in axes[:2]:
-        axis.set(yscale="log")
-    axes[0].legend(frameon=False)
-    axes[2].legend(frameon=False)
+        if axis is not axes[2]:
+            axis.set_yscale("log")
+            axis.yaxis.set_major_formatter("{x:g}")
+        axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15))
     figure.savefig(path, dpi=120)
 
 
@@ -370,7 +369,7 @@ def main() -> None:
     add("--sizes", nargs="+", type=int, default=[500, 4233, 10_000, 50_000], help="V")
     add("--shape", default="4,120,16,512", help="B,T,U,J")
     add("--num-samples", type=int, default=500, help="tokens that are drawn")
-    add("--rounds", type=int, default=5)
+    add("--rounds", type=int, default=3)
     add("--draws", type=int, default=4, help="over which errors are averaged")
     add("--most-gb", type=float, default=1.0, help="logits that full may have")
     add("--json", type=Path, help="write all figures here")

@@ -1,6 +1,5 @@
 """The demo corpora, as far as they can be heard by numbers."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,7 @@ from asrkit.data.synthesis import corpus as demo_corpus
 from asrkit.data.synthesis.corpus import synthesize
 from asrkit.data.synthesis.layout import LIBRISPEECH
 from asrkit.data.synthesis.plan import draw_plan
-from asrkit.data.synthesis.specs import DEMO, DEMO_HARD, MANDARIN
+from asrkit.data.synthesis.specs import DEMO, DEMO_HARD
 from asrkit.utils.errors import InputError
 from tests.unit.data.corpora.formats.reading import read_part
 
@@ -165,28 +164,6 @@ def test_same_settings_same_samples(spoken, name, tmp_path):
 def test_finished_corpus_is_left_alone(spoken, name, monkeypatch):
     monkeypatch.delattr(demo_corpus, "_speak_all")
     synthesize(spoken[name], SPECS[name])
-
-
-def test_mandarin_is_laid_out_as_aishell(tmp_path):
-    """The same samples whatever the processes; the reader of AISHELL-1 takes them."""
-    spec = replace(MANDARIN, utterances=SIZES)
-    for jobs in (1, 2):
-        synthesize(tmp_path / str(jobs), spec, jobs=jobs)
-    wav = tmp_path / "1" / "data_aishell" / "wav"
-    for part, size in SIZES.items():
-        paths = sorted((wav / part).glob("S0*/BAC009S0*W*.wav"))
-        assert len(paths) == size
-        for path in paths:
-            info = soundfile.info(path)
-            assert (info.samplerate, info.channels) == (16000, 1)
-            assert 0.5 < info.duration < 5, path
-            again = tmp_path / "2" / path.relative_to(tmp_path / "1")
-            assert again.read_bytes() == path.read_bytes()
-        cuts, left_out = read_part(wav, part)
-        assert left_out == []
-        assert [cut.id for cut in cuts] == [path.stem for path in paths]
-        for cut in cuts:
-            assert re.fullmatch("[\u4e00-\u9fff]{4,}", cut.supervisions[0].text)
 
 
 def small(train):
