@@ -167,6 +167,30 @@ def test_a_call_of_the_reference_that_is_missing(tree):
         prepare(tree, "test_callhome")
 
 
+def read_all(tree, out):
+    prepare(tree, "test_swbd")
+    write_references(tree, out)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "message"),
+    [
+        ("*.stm", "sw_4390 1 x 0 1 <O,SWB> yes\n", r"stm:1: the channel is '1', not A"),
+        ("*.stm", "sw_4390 A x 0\n", r"stm:1: expected `FILE CHANNEL"),
+        (
+            "fe_03*.txt",
+            "0.00 A: hello\n",
+            r"fe_03_00001\.txt:1: .* is it another version",
+        ),
+    ],
+)
+def test_references_of_another_kind(tree, tmp_path, name, line, message):
+    (path,) = tree.rglob(name)
+    path.write_text(line)
+    with pytest.raises(InputError, match=message):
+        read_all(tree, tmp_path)
+
+
 def test_a_share_of_the_conversations_is_kept_for_dev():
     numbers = [str(number) for number in range(2001, 4439)]
     parts = split(numbers[::-1])
