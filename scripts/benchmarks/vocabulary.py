@@ -370,7 +370,7 @@ def main() -> None:
     add("--shape", default="4,120,16,512", help="B,T,U,J")
     add("--num-samples", type=int, default=500, help="tokens that are drawn")
     add("--rounds", type=int, default=3)
-    add("--draws", type=int, default=4, help="over which errors are averaged")
+    add("--draws", type=int, default=3, help="over which errors are averaged")
     add("--most-gb", type=float, default=1.0, help="logits that full may have")
     add("--json", type=Path, help="write all figures here")
     add("--plot", type=Path, help="draw them over V")
