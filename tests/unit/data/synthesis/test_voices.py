@@ -17,6 +17,8 @@ from asrkit.utils.errors import InputError
 @pytest.mark.parametrize("gap", [0, 20])
 def test_pauses_are_in_no_word(gap):
     voice = VoiceSettings(accent="en-US", variant="m3", word_gap=gap)
+    # After many words as phonemes, espeak-ng leaves out when the first word begins.
+    speak("hello", voice)
     speech = speak_timed("move seven old apples", voice)
     pauses = [
         start - end
