@@ -1,11 +1,29 @@
-# The stages of every recipe. recipes/CORPUS/run.sh sources it and says nothing else but
-# what --help is to print, in the comment that it begins with; beside it stand
+# The stages of every recipe. recipes/CORPUS/run.sh sources it and has nothing else but the
+# comment that it begins with, which is what --help prints first; beside it stand
 #
 #     prepare.py        the corpus: where it is, its parts (asrkit.cli.recipe.recipe)
 #     conf/experiment/  YAML files, where the defaults of conf/ do not fit
 #
-# Options: [--corpus NAME|DIR] [--stage N] [--stop-stage M] [--gpus N] [--lm NAME]
-# [--columns OURS=THEIRS,...] [--run-commands] [key=value ...]. Works in bash 3.2, which macOS has.
+# What --help prints then is the same for every recipe, and begins here:
+#
+#   --stage N, --stop-stage M
+#                 0 recordings: download or speak them; 1 manifests; 2 features (stored if
+#                 data.stored_features=true); 3 tokenizer; 4 train; 5 average and language
+#                 model (--lm); 6 decode; 7 report; asked for by number only: 8 export to
+#                 ONNX
+#   --gpus N      train on N GPUs with torchrun
+#   --lm NAME     train a language model, too, and decode with it: ngram, or a file of
+#                 conf/lm, such as lstm or transformer
+#   --columns OURS=THEIRS,...
+#                 what tables of DIR call their columns, e.g. audio=clip,text=words
+#   --run-commands
+#                 run the commands that stand in wav.scp; look them over before
+#   key=value     any setting, e.g. loss=ctc optim.lr=1e-3 exp_dir=exp/mine;
+#                 pipeline=progressive trains in stages (docs/progressive.md)
+#
+# What is done is not done again: to go on after an interruption, run the same command.
+
+# Works in bash 3.2, which macOS has.
 
 called_from="$PWD"
 recipe="$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd -P)"
@@ -15,7 +33,12 @@ run_sh="$recipe/${BASH_SOURCE[1]##*/}"
 
 corpus='' stage=0 stop_stage='' gpus=1 lm=none
 overrides=() reading=()
-usage() { sed -n '2,/^[^#]/{/^[^#]/d;s/^# \{0,1\}//;p;}' "$run_sh"; }
+# Prints the comment that a file has below a line.
+comment_below() { sed -n "$1"',/^[^#]/{/^[^#]/d;/^$/q;s/^# \{0,1\}//;p;}' "$2"; }
+usage() {
+    comment_below 2 "$run_sh"
+    comment_below '/begins here:$/' scripts/recipe.sh | sed 1,2d
+}
 bad() {
     echo "error: $1; see $0 --help" >&2
     exit 2

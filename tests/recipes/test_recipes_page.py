@@ -35,6 +35,7 @@ def run(tmp_path):
 def test_its_help(run):
     shown = run("--help")
     assert "recipes/precios/run.sh" in shown.stdout, shown.stderr
+    assert "\n  --gpus N " in shown.stdout
 
 
 @pytest.mark.slow
