@@ -5,14 +5,15 @@
 #
 # Expected (written before the first run): espeak_Synth tells its callback of each word
 # with an event WORD, whatever the library was asked for before, such as the phonemes
-# of many words, for which a program chooses the voice again and again.
+# of many words.
 #
-# Behaviour: each espeak_SetVoiceByName, even of the voice that is set already, leaves
-# an event SAMPLERATE for the next utterance. The list of the first callback holds 30
-# events (more with a longer buffer), and what finds no place is left out, without a
-# word: after 29 calls that is the first WORD, after 100 the event of the sentence as
-# well. The utterance after that has all of them. After 153 calls, too, the first WORD
-# is there.
+# Behaviour: a program that asks for phonemes may choose the voice for each word. Each
+# espeak_SetVoiceByName, even of the voice that is set already, leaves an event
+# SAMPLERATE for the next utterance. The list of the first callback holds 30 events
+# (more with a longer buffer), and what finds no place is left out, without a word:
+# after 29 calls that is the first WORD, after 100 the event of the sentence as well.
+# The utterance after that has all of them. After 153 calls, too, the first WORD is
+# there.
 #
 # Seen (events of "move seven old apples", WORD by their position in the text):
 #   28 calls: 28 SAMPLERATE, 1 SENTENCE, WORD 1 6 12 16; then WORD 1 6 12 16

@@ -5,11 +5,11 @@
 #
 # Expected (written before the first run): where a model's pieces are those of
 # SentencePiece with byte fallback, <0x00> to <0xFF>, the text of a result has them
-# joined to characters: <0xE4> <0xB8> <0xAD> is 中. A piece's name says which byte it is.
+# joined to characters: <0xE4> <0xB8> <0xAD> is 中.
 #
-# Behaviour: that needs <0xFF> to come 255 places after <0x00>. With one of them left out,
-# such as <0xFF> itself, which UTF-8 never uses, no piece is a byte: the text has the
-# names instead, and nothing warns of it.
+# Behaviour: that needs <0xFF> to come 255 places after <0x00>. With one of them left
+# out, such as <0xFF> itself, which UTF-8 never uses, no piece is a byte, though its
+# name says which one it is: the text has the names instead, and nothing warns of it.
 #
 # Seen:
 #   all 256 bytes: A is 'A', 中 is '中'
