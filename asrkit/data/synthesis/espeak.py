@@ -164,7 +164,7 @@ def phonemes(words: Sequence[str], accent: str) -> list[list[str]]:
             f"espeak-ng has no accent {accent!r}; there are {', '.join(accents())}"
         )
     library = _library()
-    library.choose_voice(accent)
+    library.read_as(accent)
     return [
         _pronounce(library, word.lower()) if _is_readable(word) else []
         for word in words
@@ -185,7 +185,7 @@ def tonal_phonemes(words: Sequence[str], language: str) -> list[str]:
         a word that it reads as one of another language.
     """
     library = _library()
-    library.choose_voice(language)
+    library.read_as(language)
     read = [library.phoneme_letters(word) for word in words]
     # It says which one in brackets.
     return ["" if "(" in one else _BETWEEN.sub(" ", one).strip() for one in read]
@@ -235,6 +235,7 @@ class _Library:
         # It has just seeded the noise of its breathy voices with the time of day.
         self._lib.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        self._voice = ""
         self._pieces: list[np.ndarray] = []
         self._events: list[Event] = []
         # Kept as an attribute: C holds no reference that would keep it alive.
@@ -271,7 +272,17 @@ class _Library:
             clauses.append(spoken.decode())
         return " ".join(clauses)
 
+    def read_as(self, language: str) -> None:
+        """Choose whose words are transcribed, unless they are so already.
+
+        Each choice leaves an event for the next utterance, and after some thirty the
+        event of its first word finds no place.
+        """
+        if language != self._voice:
+            self.choose_voice(language)
+
     def choose_voice(self, name: str) -> None:
+        self._voice = name
         if self._lib.espeak_SetVoiceByName(name.encode()) != _EE_OK:
             raise InputError(f"espeak-ng cannot load its voice {name}")
 
