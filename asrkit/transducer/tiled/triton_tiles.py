@@ -5,6 +5,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from asrkit.transducer.arcs import duration_gradient, duration_log_probs
 from asrkit.transducer.kernels.joiner import (
     JoinerTensors,
     TileRows,
@@ -25,11 +26,16 @@ class TritonTiledLoss(TiledLoss):
 
     def forward_tile(
         self, pieces: list[Piece], *, keep: bool
-    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor | None]:
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         """Return what `TiledLoss.forward_tile` does; never keeps logits."""
         if self.weight.dtype == torch.float64:
             return super().forward_tile(pieces, keep=keep)
-        return arc_log_probs(self._joiner, self._places(pieces), self.rules), None
+        joiner, places = self._joiner, self._places(pieces)
+        arcs: tuple[Tensor, ...] = arc_log_probs(joiner, places, self.rules)
+        if self.rules.durations:
+            logits = self._durations(evaluate_hidden(joiner, places))
+            arcs = *arcs, *duration_log_probs(logits)
+        return arcs, None
 
     def backward_tile(
         self,
@@ -43,24 +49,37 @@ class TritonTiledLoss(TiledLoss):
             return super().backward_tile(pieces, logits, rows, gradients)
         joiner, places = self._joiner, self._places(pieces)
         hidden = evaluate_hidden(joiner, places)
-        gradient = logit_gradient(joiner, hidden, places.index, rows, self.rules)
-        gradients.weight.add_(_multiply(gradient.T, hidden))
-        gradients.bias.add_(gradient.sum(dim=0, dtype=torch.float32))
+        gradient = logit_gradient(joiner, hidden, places.index, rows[:3], self.rules)
+        V = len(joiner.weight)
+        gradients.weight[:V].add_(_multiply(gradient.T, hidden))
+        gradients.bias[:V].add_(gradient.sum(dim=0, dtype=torch.float32))
         d_hidden = _multiply(gradient, joiner.weight)
         del gradient  # before the sums below ask for memory
+        if self.rules.durations:
+            logits, wide = self._durations(hidden), hidden.float()
+            gradient = duration_gradient(logits, rows[3:], out=logits)
+            gradients.weight[V:].addmm_(gradient.T, wide)
+            gradients.bias[V:].add_(gradient.sum(dim=0))
+            d_hidden.addmm_(gradient, self.weight[V:])
         torch.ops.aten.tanh_backward.grad_input(d_hidden, hidden, grad_input=d_hidden)
         self.spread(pieces, d_hidden, gradients)
 
     @cached_property
     def _joiner(self) -> JoinerTensors:
-        """Lay the joiner out for kernels, once for all tiles."""
+        """Lay the joiner's tokens out for kernels, once for all tiles."""
         operand = torch.bfloat16 if self.enc.dtype == torch.bfloat16 else torch.float32
+        V = len(self.weight) - len(self.rules.durations)
         return JoinerTensors(
             self.enc.reshape(-1, self.enc.shape[2]).contiguous(),
             self.pred.reshape(-1, self.pred.shape[2]).contiguous(),
-            self.weight.to(operand).contiguous(),
-            self.bias.contiguous(),
+            self.weight[:V].to(operand).contiguous(),
+            self.bias[:V].contiguous(),
         )
+
+    def _durations(self, hidden: Tensor) -> Tensor:
+        """Return the logits of durations, (n, N), float32, of hidden (n, J)."""
+        V = len(self.weight) - len(self.rules.durations)
+        return torch.addmm(self.bias[V:], hidden.float(), self.weight[V:].T)
 
     def _places(self, pieces: list[Piece]) -> TileRows:
         """Find the rows of a tile's cells."""
