@@ -41,7 +41,10 @@ class TransducerCriterion(Criterion):
 
 
 def project(model: AsrModel, batch: Encoded) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return enc_proj (B, T, J), pred_proj (B, U + 1, J), weight (V, J), bias (V,)."""
+    """Return enc_proj (B, T, J), pred_proj (B, U + 1, J), weight (V, J), bias (V,).
+
+    V counts a joiner's durations, too.
+    """
     joiner = model.joiner
     return (
         joiner.enc_proj(batch.enc_out),

@@ -32,12 +32,12 @@ def arc_log_probs(logits: Tensor, index: Tensor, rules: Rules) -> tuple[Tensor, 
     """Return log-probabilities of blank and label, the normalizer, and durations.
 
     Args:
-        logits: (..., V + N), float32 or float64; N durations.
+        logits: (..., V + Q), float32 or float64; Q durations.
         index: Id of the next label, (...), int64; any id where there is none.
         rules: Blank's id, whether it is a sigmoid, and durations.
 
     Returns:
-        3 + N tensors (...).
+        3 + Q tensors (...).
     """
     logits, durations = rules.split(logits)
     jumps = duration_log_probs(durations) if rules.durations else ()
@@ -54,7 +54,7 @@ def arc_log_probs(logits: Tensor, index: Tensor, rules: Rules) -> tuple[Tensor, 
 
 
 def duration_log_probs(logits: Tensor) -> tuple[Tensor, ...]:
-    """Return log-probabilities of durations, N times (...), of logits (..., N)."""
+    """Return log-probabilities of durations, Q times (...), of logits (..., Q)."""
     return logits.log_softmax(dim=-1).unbind(-1)
 
 
@@ -70,13 +70,13 @@ def logit_gradient(
     """Write the loss's gradient with respect to logits.
 
     Args:
-        logits: (..., V + N).
+        logits: (..., V + Q).
         normalizer: As `arc_log_probs` returned it, (...).
         index: As `arc_log_probs` took it, (...).
         arcs: Derivatives of the log-likelihood by the log-probabilities of blank, of
-            the label, and of N durations, (...) each.
+            the label, and of Q durations, (...) each.
         rules: As of `arc_log_probs`.
-        out: (..., V + N); may be `logits`.
+        out: (..., V + Q); may be `logits`.
     """
     blank, label, *jumps = arcs
     (logits, durations), (tokens, of_durations) = rules.split(logits), rules.split(out)
@@ -103,9 +103,9 @@ def duration_gradient(logits: Tensor, jumps: Sequence[Tensor], out: Tensor) -> T
     """Write the loss's gradient with respect to the logits of durations.
 
     Args:
-        logits: (..., N).
+        logits: (..., Q).
         jumps: Derivatives by the durations' log-probabilities, (...) each.
-        out: (..., N); may be `logits`.
+        out: (..., Q); may be `logits`.
     """
     each = torch.stack([*jumps], dim=-1)
     probs = logits.softmax(dim=-1)

@@ -43,8 +43,8 @@ def transducer_loss(
     utterance's lengths changes nothing and gets gradient 0.
 
     Args:
-        logits: Joiner output, (B, T, U + 1, V), unnormalised; (B, T, U + 1, V + N) with
-            N durations.
+        logits: Joiner output, (B, T, U + 1, V), unnormalised; (B, T, U + 1, V + Q) with
+            Q durations.
         tokens: Transcripts, (B, U), int64, without blank in the first `token_lens`.
         enc_lens: Valid frames, (B,), int64.
         token_lens: Valid labels, (B,), int64.

@@ -26,7 +26,7 @@ def merged_losses(
     """Return the loss of each utterance, (B,); +inf where there is no path.
 
     Args:
-        logits: (B, T, W, V + N); W is U + 1, or R of a pruned lattice; N durations.
+        logits: (B, T, W, V + Q); W is U + 1, or R of a pruned lattice; Q durations.
         index: Id of the next label of every cell, (B, T, W), int64.
         enc_lens: Valid frames, (B,), int64.
         rules: How logits become scores.

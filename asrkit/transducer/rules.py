@@ -89,9 +89,9 @@ class Rules:
         return label + (self.delay_penalty * (middle[:, None] - times))[..., None]
 
     def split(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Part the joiner's outputs (..., V + N): tokens (..., V), durations (..., N).
+        """Part the joiner's outputs (..., V + Q): tokens (..., V), durations (..., Q).
 
-        N is 0 where there are no durations.
+        Q is 0 where there are no durations.
         """
         V = outputs.shape[-1] - len(self.durations)
         return outputs[..., :V], outputs[..., V:]

@@ -73,7 +73,7 @@ def sample_wise_loss(
         delay_penalty: Added to labels.
         fastemit: Growth of gradients through labels.
         hat: Blank as a sigmoid.
-        durations: Of arcs, not in a band; weight (V + N, J) and bias (V + N,) then.
+        durations: Of arcs, not in a band; weight (V + Q, J) and bias (V + Q,) then.
         sigma: Taken from each arc's log-probability.
         impossible: "zero" or "inf".
         backend: AUTO, TORCH or TRITON.

@@ -5,14 +5,20 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
-from asrkit.transducer import fused_loss, sample_wise_loss, transducer_loss
+from asrkit.transducer import (
+    fused_loss,
+    sample_wise_loss,
+    transducer_loss,
+    viterbi_align,
+)
 from asrkit.transducer.lattices.jumps import JumpArcs, occupy_jumps, scan_jumps
 from asrkit.transducer.lattices.lattice import lattice
 from asrkit.transducer.rules import Rules
 from asrkit.transducer.tiled import tiles
 from asrkit.utils.errors import InputError
-from tests.numerics.lattices import join, projections, ragged
+from tests.numerics.lattices import join, projections, ragged, walk_jumps
 
 DURATIONS = [(0, 1), (0, 1, 2), (1, 2), (3, 1, 0), (0, 1, 2, 3, 4)]
 OPTIONS = [{}, {"sigma": 0.3}, {"delay_penalty": 0.1, "sigma": 0.05}, {"hat": True}]
@@ -27,37 +33,13 @@ def token_log_probs(logits, hat=False):
     return torch.cat([blank, logits[..., 1:].log_softmax(-1) + rest], -1)
 
 
-def path_scores(log_probs, q, labels, durations, *, sigma=0.0, delay_penalty=0.0):
-    """Return the log-scores of all paths of one utterance, by walking each of them.
-
-    log_probs (T, U + 1, V) and q (T, U + 1, N).
-    """
-    T, U = len(log_probs), len(labels)
-
-    def walk(t, u):
-        if t == T:
-            if u == U:
-                yield torch.zeros((), dtype=log_probs.dtype)
-            return
-        for i, d in enumerate(durations):
-            moved = q[t, u, i] - sigma
-            if d > 0 and t + d <= T:
-                for rest in walk(t + d, u):
-                    yield moved + log_probs[t, u, 0] + rest
-            if u < U and t + d < T:
-                late = delay_penalty * ((T - 1) / 2 - t)
-                for rest in walk(t + d, u + 1):
-                    yield moved + log_probs[t, u, labels[u]] + late + rest
-
-    return [*walk(0, 0)]
-
-
 def path_loss(logits, labels, durations, *, hat=False, **options):
     """Return the loss of one utterance by its paths; +inf if there are none."""
     V = logits.shape[-1] - len(durations)
     log_probs = token_log_probs(logits[..., :V], hat)
     q = logits[..., V:].log_softmax(-1)
-    scores = path_scores(log_probs, q, labels.tolist(), durations, **options)
+    paths = walk_jumps(log_probs, q, labels.tolist(), durations, **options)
+    scores = [score for score, _ in paths]
     return -torch.stack(scores).logsumexp(0) if scores else torch.tensor(math.inf)
 
 
@@ -150,6 +132,31 @@ def test_labels_that_stay_and_blanks_of_one_frame_are_the_plain_lattice():
     found = paths.total(torch.cat([lens[1], torch.full((6,), 12)]))
     torch.testing.assert_close(found[:6], expected)
     torch.testing.assert_close(found[6:], expected)  # of the reversed lattices
+
+
+@pytest.mark.parametrize("topology", ["regular", "monotonic"])
+@pytest.mark.parametrize("durations", [(0, 1), (3, 1, 0), (1, 2)], ids=str)
+def test_the_best_path_is_the_best_of_all(durations, topology):
+    logits, tokens, *lens = ragged(B=8, T=6, U=3, V=4 + len(durations))
+    tokens = 1 + tokens % 3
+    log_probs = logits[..., :4].log_softmax(-1)
+    q = logits[..., 4:].log_softmax(-1)
+    index = tokens[:, None, :, None].expand(-1, 6, -1, -1)
+    label = log_probs[:, :, :-1].gather(3, index)[..., 0]
+    by_duration = dict(zip(durations, q.unbind(-1), strict=True))
+    found = viterbi_align(
+        log_probs[..., 0], label, *lens, topology=topology,
+        duration_log_probs=by_duration,
+    )  # fmt: skip
+    for b, (T, U) in enumerate(zip(*map(Tensor.tolist, lens), strict=True)):
+        own = log_probs[b, :T, : U + 1], q[b, :T], tokens[b, :U].tolist(), durations
+        paths = [
+            (float(score), frames)
+            for score, frames in walk_jumps(*own, stays=topology == "regular")
+        ]
+        score, frames = max(paths, default=(-math.inf, [-1] * U))
+        assert float(found.score[b]) == pytest.approx(score, abs=1e-9)
+        assert found.label_frames[b].tolist() == [*frames, *[-1] * (3 - U)]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

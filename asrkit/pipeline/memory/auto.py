@@ -96,7 +96,8 @@ def decide(run: StageRun, path: Path) -> Decision:
 def make_planner(run: StageRun, utterances: Utterances, passes: Passes) -> Planner:
     """Put together what measures and predicts a stage."""
     config = run.config
-    costs = Costs(config.loss, run.tokenizer.vocab_size, config.joiner.dim)
+    outputs = run.tokenizer.vocab_size + len(config.joiner.durations)
+    costs = Costs(config.loss, outputs, config.joiner.dim)
     return Planner(utterances, costs, passes)
 
 

@@ -21,7 +21,7 @@ class Costs:
 
     loss: LossConfig
     vocab_size: int
-    """V."""
+    """V, and the joiner's durations."""
     joiner_dim: int
     """J."""
 

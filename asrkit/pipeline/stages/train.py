@@ -242,7 +242,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
         length=length_of(run, stage.takes_rest_of),
         validate=Validation(
             batches=DevBatches(config, corpus.dev, run.tokenizer, run.world, attach),
-            search=validation_search(config.decode, config.loss).build(),
+            search=validation_search(config.decode, config.loss, config.joiner).build(),
             tokenizer=run.tokenizer,
             unit=config.decode.unit,
             world=run.world,

@@ -54,18 +54,18 @@ class JumpArcs:
         return cls(rules.durations, stay, move, layout)
 
     def by_landing(self) -> Tensor:
-        """Lay the arcs out by the cell that they lead to, (S, 2N, U + 1, 2B).
+        """Lay the arcs out by the cell that they lead to, (S, 2Q, U + 1, 2B).
 
         Blanks of each duration, then labels. An utterance's final cell carries on with
         log-score 0 to the last step.
         """
         T, W, B = self.stay[0].shape
-        S, N = self.layout.num_steps, len(self.durations)
+        S, Q = self.layout.num_steps, len(self.durations)
         # Steps behind the last: where arcs would land that do not exist.
-        shape = S + max(self.durations), 2 * N, W, 2 * B
+        shape = S + max(self.durations), 2 * Q, W, 2 * B
         laid = self.stay[0].new_full(shape, -torch.inf)
         for i, d in enumerate(self.durations):
-            stay, move = laid[:, i], laid[:, N + i]
+            stay, move = laid[:, i], laid[:, Q + i]
             if d:
                 _diagonals(stay, T, W, d - 1)[..., :B] = self.stay[i]
                 _diagonals(stay, T, W)[..., B:] = self.stay[i].flip(0, 1)
@@ -114,13 +114,13 @@ def scan_jumps(
     """Run the recursion.
 
     Args:
-        arcs: As of `JumpArcs.by_landing`, (S, 2N, W, B).
-        durations: N of them.
+        arcs: As of `JumpArcs.by_landing`, (S, 2Q, W, B).
+        durations: Q of them.
         start: Row of the first cell, (B,), int64.
-        combine: Joins the 2N ways into a cell.
+        combine: Joins the 2Q ways into a cell.
     """
     S, ways, W, B = arcs.shape
-    N, P = ways // 2, max(durations) + 1
+    Q, P = ways // 2, max(durations) + 1
     scores = arcs.new_full((P + S + 1, 1 + W, B), -torch.inf)
     scores[P, 1:].scatter_(0, start[None], 0.0)
     offsets = scores.new_zeros((len(scores), B), dtype=torch.float64)
@@ -133,8 +133,8 @@ def scan_jumps(
     for step, (here, before, arc) in enumerate(
         zip(source.unbind(), (source - 1).unbind(), arcs.unbind(), strict=True)
     ):
-        torch.add(scores.index_select(0, here)[:, 1:], arc[:N], out=into[:N])
-        torch.add(scores.index_select(0, before)[:, :-1], arc[N:], out=into[N:])
+        torch.add(scores.index_select(0, here)[:, 1:], arc[:Q], out=into[:Q])
+        torch.add(scores.index_select(0, before)[:, :-1], arc[Q:], out=into[Q:])
         combine(into, 0, out=scores[P + step + 1, 1:])
         # As in `recursion.scan`; what later steps look back on has one offset.
         if step % _RENORMALIZE == _RENORMALIZE - 1:

@@ -121,8 +121,8 @@ def projected_losses(
     Args:
         enc_proj: (B, T, J).
         pred_proj: (B, U + 1, J).
-        weight: (V, J), or (V + N, J) with N durations.
-        bias: (V,), or (V + N,).
+        weight: (V, J), or (V + Q, J) with Q durations.
+        bias: (V,), or (V + Q,).
         problem: The rest.
     """
     inputs: tuple[Tensor, ...] = (enc_proj, pred_proj, weight, bias)

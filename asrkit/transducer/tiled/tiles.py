@@ -105,8 +105,8 @@ class TiledLoss:
         cells: Which cells.
         enc: enc_proj, (B, T, J).
         pred: pred_proj, (B, U + 1, J).
-        weight: (V + N, J), float32 or better; N durations.
-        bias: (V + N,).
+        weight: (V + Q, J), float32 or better; Q durations.
+        bias: (V + Q,).
         rules: How logits become scores.
         backend: TORCH or TRITON, for the lattice.
         scale: What each utterance's gradient is multiplied by, (B,).
@@ -169,7 +169,7 @@ class TiledLoss:
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         """Return what `arc_log_probs` does, (n,) each.
 
-        And the logits (n, V + N), if they are to be kept.
+        And the logits (n, V + Q), if they are to be kept.
         """
         logits = self.logits(self.hidden(pieces), keep=keep)
         arcs = arc_log_probs(logits, self.index(pieces), self.rules)
@@ -192,7 +192,7 @@ class TiledLoss:
         return hidden.tanh_()
 
     def logits(self, hidden: Tensor, *, keep: bool) -> Tensor:
-        """Return the joiner's output (n, V + N), in new memory if it is to be kept."""
+        """Return the joiner's output (n, V + Q), in new memory if it is to be kept."""
         shape = len(hidden), len(self.weight)
         out = self.weight.new_empty(shape) if keep else self.memory("logits", *shape)
         return torch.addmm(self.bias, hidden, self.weight.T, out=out)
@@ -208,7 +208,7 @@ class TiledLoss:
 
         Args:
             pieces: Of the tile.
-            logits: If they were kept, (n, V + N); overwritten.
+            logits: If they were kept, (n, V + Q); overwritten.
             rows: Normalizers, derivatives by blank, label and durations, (n,) each.
             gradients: Where it is added.
         """

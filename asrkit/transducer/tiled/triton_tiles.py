@@ -77,7 +77,7 @@ class TritonTiledLoss(TiledLoss):
         )
 
     def _durations(self, hidden: Tensor) -> Tensor:
-        """Return the logits of durations, (n, N), float32, of hidden (n, J)."""
+        """Return the logits of durations, (n, Q), float32, of hidden (n, J)."""
         V = len(self.weight) - len(self.rules.durations)
         return torch.addmm(self.bias[V:], hidden.float(), self.weight[V:].T)
 

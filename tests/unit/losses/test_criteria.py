@@ -21,7 +21,7 @@ from asrkit.utils.training_progress import TrainingProgress
 V = 9
 
 
-def make_model(hat=False):
+def make_model(hat=False, durations=()):
     torch.manual_seed(0)
     encoder = ConformerConfig(
         num_layers=1, dim=16, num_heads=2, ff_dim=16, kernel_size=3, dropout=0.0,
@@ -30,7 +30,7 @@ def make_model(hat=False):
     return ModelConfig(
         encoder=encoder,
         predictor=PredictorConfig(dim=8, dropout=0.0),
-        joiner=JoinerConfig(dim=8, hat=hat),
+        joiner=JoinerConfig(dim=8, hat=hat, durations=[*durations]),
     ).build(num_bins=80, vocab_size=V)
 
 
@@ -48,9 +48,9 @@ def with_features(batch):
     return replace(batch, feats=feats, feat_lens=4 * batch.enc_lens)
 
 
-def compute(config, *, share=0.0, update=0, train=True, hat=False):
+def compute(config, *, share=0.0, update=0, train=True, hat=False, durations=()):
     """Return loss, stats and the gradient by enc_out and the joiner's parameters."""
-    model = make_model(hat)
+    model = make_model(hat, durations)
     criterion = config.build(model).train(train)
     criterion.announce(TrainingProgress(share, update))
     enc_out, *batch = make_batch()
@@ -105,6 +105,45 @@ def test_the_exact_loss_takes_the_joiners_distribution(hat):
     expected = transducer_loss(log_probs, tokens, enc_lens, token_lens)
     found = compute(FullLossConfig(), hat=hat)[0].stats["transducer"]
     torch.testing.assert_close(found, expected.detach())
+
+
+@pytest.mark.parametrize("hat", [False, True])
+def test_all_exact_losses_train_durations(hat):
+    options = {"omega": 0.0, "sigma": 0.3, "delay_penalty": 0.01}
+    given = {"hat": hat, "durations": [0, 1, 3]}
+    expected = compute(FullLossConfig(**options), **given)
+    for config in (
+        FusedLossConfig(**options),
+        SampleWiseLossConfig(max_cells=20, **options),
+    ):
+        assert_same(compute(config, **given), expected)
+    # Only training takes sigma from the arcs.
+    plain = replace(FullLossConfig(**options), sigma=0.0)
+    validated = compute(FullLossConfig(**options), train=False, **given)
+    assert_same(validated, compute(plain, **given))
+    assert expected[0].loss > validated[0].loss
+
+
+@pytest.mark.parametrize("kind", [FullLossConfig, FusedLossConfig])
+def test_some_batches_train_the_tokens_alone(kind):
+    model = make_model(durations=[0, 1, 3])
+    enc_out, *batch = make_batch()
+    criterion = kind(weights={"transducer": 1.0}, omega=1 - 1e-9).build(model)
+    found = criterion(model, Encoded(enc_out, *batch)).loss
+    found.backward()
+    of_tokens, of_durations = model.joiner.output.weight.grad.split([V, 3])
+    assert of_tokens.any()
+    assert not of_durations.any()
+    enc_proj = model.joiner.enc_proj(enc_out)[:, :, None]
+    pred_proj = model.joiner.pred_proj(model.predictor(batch[1]))[:, None]
+    enc_lens, tokens, token_lens = batch
+    logits = model.joiner(enc_proj, pred_proj)[..., :V]
+    expected = transducer_loss(logits, tokens, enc_lens, token_lens)
+    torch.testing.assert_close(found, expected)
+    # Validation takes the durations.
+    validated = criterion.eval()(model, Encoded(enc_out, *batch)).loss
+    never = kind(weights={"transducer": 1.0}, omega=0.0, sigma=0.0).build(model)
+    torch.testing.assert_close(validated, never(model, Encoded(enc_out, *batch)).loss)
 
 
 def test_sampling_ends_and_validation_sees_all_tokens():

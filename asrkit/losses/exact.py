@@ -1,0 +1,94 @@
+"""What the criteria over all paths share: they train a joiner with durations, too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from asrkit.losses.transducer import TransducerCriterion, TransducerLossConfig
+from asrkit.models.joiner import Joiner
+from asrkit.transducer.backends import Backend
+from asrkit.transducer.rules import Topology
+from asrkit.utils.ranges import check_range
+
+
+@dataclass(frozen=True)
+class DurationTraining:
+    """How a joiner's durations are trained; has no effect where there are none."""
+
+    sigma: float
+    omega: float
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Which of a joiner's outputs a loss takes, and how arcs move on."""
+
+    outputs: int
+    """The first of the V + Q."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the loss."""
+
+
+class ExactCriterion(TransducerCriterion):
+    """Sums over all paths; those of tokens and durations where the joiner has both.
+
+    Args:
+        options: Keyword arguments of the loss, as `TransducerLossConfig.options`.
+        durations: How those of a joiner are trained. Validation takes all of its
+            distribution as it is.
+    """
+
+    def __init__(self, options: dict[str, Any], durations: DurationTraining) -> None:
+        super().__init__(options)
+        self.durations = durations
+
+    def draw_moves(self, joiner: Joiner) -> Moves:
+        """Choose the paths of a batch: now and then those of the tokens alone."""
+        if not joiner.durations:
+            return Moves(joiner.vocab_size)
+        sigma, omega = self.durations.sigma, self.durations.omega
+        if self.training and omega and float(torch.rand(())) < omega:
+            return Moves(joiner.vocab_size)
+        options = {"durations": joiner.durations, "sigma": sigma * self.training}
+        return Moves(joiner.vocab_size + len(joiner.durations), options)
+
+
+@dataclass(kw_only=True)
+class ExactLossConfig(TransducerLossConfig):
+    """Settings that the exact losses share."""
+
+    takes_durations = True
+
+    sigma: float = 0.02
+    """Of a joiner with durations: taken from each arc's log-probability in training, so
+    that paths of fewer arcs get more; 0 to 0.05."""
+    omega: float = 0.1
+    """Of a joiner with durations: share of the batches that train its tokens alone, as
+    if there were no durations."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        check_range(self, "loss", "sigma", least=0)
+        check_range(self, "loss", "omega", least=0, below=1)
+
+    @property
+    def durations(self) -> DurationTraining:
+        """How durations are trained."""
+        return DurationTraining(self.sigma, self.omega)
+
+    def check_durations(self, durations: Sequence[int]) -> None:
+        """Raise ValueError for other moves than those of the durations."""
+        super().check_durations(durations)
+        if durations and self.topology is not Topology.REGULAR:
+            raise ValueError(
+                f"loss.topology={self.topology.name} and joiner.durations="
+                f"{[*durations]}: durations are the moves themselves; choose REGULAR, "
+                "without a duration of 0 where one label a frame is wanted"
+            )
+        if durations and self.backend in (Backend.TORCHAUDIO, Backend.K2):
+            raise ValueError(
+                f"loss.backend={self.backend.name} knows no durations; choose AUTO"
+            )
