@@ -1,16 +1,35 @@
 """What the criteria over all paths share: they train a joiner with durations, too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from asrkit.losses.criterion import Encoded
 from asrkit.losses.transducer import TransducerCriterion, TransducerLossConfig
+from asrkit.models.asr_model import AsrModel
 from asrkit.models.joiner import Joiner
 from asrkit.transducer.backends import Backend
+from asrkit.transducer.lattices.jump_sums import watch_jumps
 from asrkit.transducer.rules import Topology
 from asrkit.utils.ranges import check_range
+
+OF_JUMPS = ("arcs", "arc_frames", "arc_entropy")
+"""Sums over the paths of a joiner with durations, as of `JumpSums`."""
+
+
+def summarize_jumps(sums: Mapping[str, float]) -> dict[str, float]:
+    """Return the mean jump, frames, and the mean entropy of the durations, nats.
+
+    Args:
+        sums: Those of `OF_JUMPS` among others; empty where there are none.
+    """
+    arcs, frames, entropy = (sums.get(name, 0.0) for name in OF_JUMPS)
+    if not arcs:
+        return {}
+    return {"mean_jump": frames / arcs, "duration_entropy": entropy / arcs}
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,18 @@ class ExactCriterion(TransducerCriterion):
     def __init__(self, options: dict[str, Any], durations: DurationTraining) -> None:
         super().__init__(options)
         self.durations = durations
+
+    def forward(
+        self, model: AsrModel, batch: Encoded
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss summed over the batch."""
+        with watch_jumps() as jumps:
+            loss, stats = super().forward(model, batch)
+        if model.joiner.durations:
+            none = loss.new_zeros(len(OF_JUMPS))
+            total = none if jumps.total is None else jumps.total
+            stats |= dict(zip(OF_JUMPS, total.unbind(), strict=True))
+        return loss, stats
 
     def draw_moves(self, joiner: Joiner) -> Moves:
         """Choose the paths of a batch: now and then those of the tokens alone."""

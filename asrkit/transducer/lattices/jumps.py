@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from asrkit.transducer.lattices.jump_sums import show_jumps
 from asrkit.transducer.lattices.layout import Layout, exp_
 from asrkit.transducer.rules import Rules, Topology
 
@@ -175,7 +176,8 @@ def occupy_jumps(
         moves = _posterior(paths, joined.move[i], joined.layout, d, d + 1, finite)
         label[:, :-1] += moves
         by_duration[i][:, :-1] += moves
-    found = (x.permute(2, 0, 1).contiguous() for x in (blank, label, *by_duration))
+    found = [x.permute(2, 0, 1).contiguous() for x in (blank, label, *by_duration)]
+    show_jumps(arcs, found, rules)
     return total.to(blank.dtype), *found
 
 

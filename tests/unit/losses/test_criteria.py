@@ -1,11 +1,13 @@
 """Criteria: the same loss by other ways, schedules, and what is counted."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
 from asrkit.losses.criterion import Encoded
+from asrkit.losses.exact import OF_JUMPS, summarize_jumps
 from asrkit.losses.full import FullLossConfig
 from asrkit.losses.fused import FusedLossConfig
 from asrkit.losses.pruned import PrunedLossConfig, Scales
@@ -144,6 +146,47 @@ def test_some_batches_train_the_tokens_alone(kind):
     validated = criterion.eval()(model, Encoded(enc_out, *batch)).loss
     never = kind(weights={"transducer": 1.0}, omega=0.0, sigma=0.0).build(model)
     torch.testing.assert_close(validated, never(model, Encoded(enc_out, *batch)).loss)
+
+
+@pytest.mark.parametrize("config", [FullLossConfig(), FusedLossConfig()])
+@pytest.mark.parametrize("train", [False, True])
+def test_what_durations_are_like_is_summed(config, train):
+    config = replace(config, omega=0.0, sigma=0.1)
+    output, _ = compute(config, durations=[0, 1, 3], train=train)
+    stats = {name: float(output.stats[name]) for name in OF_JUMPS}
+    # All arcs of a path together move on from the first frame past the last.
+    assert stats["arc_frames"] == pytest.approx(7 + 5 + 4, abs=1e-4)
+    # The expected number of arcs is what a cost of each arc adds to the loss.
+    model, (enc_out, *batch) = make_model(durations=[0, 1, 3]), make_batch()
+    enc_proj = model.joiner.enc_proj(enc_out)[:, :, None]
+    pred_proj = model.joiner.pred_proj(model.predictor(batch[1]))[:, None]
+    logits = model.joiner(enc_proj, pred_proj).double().detach()
+    enc_lens, tokens, token_lens = batch
+    losses = [
+        transducer_loss(
+            logits, tokens, enc_lens, token_lens, durations=(0, 1, 3), sigma=sigma
+        )
+        for sigma in (0.1 * train - 1e-4, 0.1 * train + 1e-4)
+    ]
+    arcs = float(losses[1] - losses[0]) / 2e-4
+    assert stats["arcs"] == pytest.approx(arcs, rel=1e-4)
+    shown = summarize_jumps(stats)
+    assert shown["mean_jump"] == pytest.approx(16 / arcs, rel=1e-4)
+    assert 0 < shown["duration_entropy"] < math.log(3)
+    model.joiner.output.weight.data[V:] = 0.0  # all durations alike
+    model.joiner.output.bias.data[V:] = 0.0
+    stats = config.build(model)(model, with_features(Encoded(*make_batch()))).stats
+    alike = summarize_jumps({name: float(stats[name]) for name in OF_JUMPS})
+    assert alike["duration_entropy"] == pytest.approx(math.log(3), rel=1e-5)
+
+
+def test_without_durations_there_is_nothing_to_say_of_them():
+    output, _ = compute(FusedLossConfig())
+    assert not {*OF_JUMPS} & {*output.stats}
+    assert summarize_jumps({"loss": 1.0}) == {}
+    # Batches of the tokens alone add nothing.
+    output, _ = compute(FusedLossConfig(omega=1 - 1e-9), durations=[0, 1, 3])
+    assert [float(output.stats[name]) for name in OF_JUMPS] == [0.0, 0.0, 0.0]
 
 
 def test_sampling_ends_and_validation_sees_all_tokens():
