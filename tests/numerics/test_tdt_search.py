@@ -1,9 +1,13 @@
 """Searches that follow the durations of a joiner, and training that makes them."""
 
+import math
+from collections import defaultdict
+
 import pytest
 import torch
 
 from asrkit.data.features.fbank import Fbank
+from asrkit.decoding.beam_search import BeamSearch
 from asrkit.decoding.fusion.fusion import Fusion
 from asrkit.decoding.greedy import GreedySearch
 from asrkit.decoding.transcripts import alignment
@@ -11,6 +15,7 @@ from asrkit.export.folder import check_contract
 from asrkit.losses.criterion import Encoded
 from asrkit.losses.fused import FusedLossConfig
 from asrkit.models.joiner import Joiner, JoinerConfig
+from asrkit.transducer.full import transducer_loss
 from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 from tests.numerics.lattices import walk_jumps
@@ -132,7 +137,7 @@ def learn(config, batch, updates=120):
     return model
 
 
-def count_evaluations(model, batch, monkeypatch):
+def count_evaluations(search, model, batch, monkeypatch):
     """Search; return errors and the cells in which the joiner was evaluated."""
     counts = []
     forward = Joiner.forward
@@ -144,7 +149,7 @@ def count_evaluations(model, batch, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Joiner, "forward", count)
-        found = GreedySearch(10)(model, batch.enc_out, batch.enc_lens)
+        found = search(model, batch.enc_out, batch.enc_lens)
     pairs = zip(found, batch.tokens.tolist(), strict=True)
     return sum(nbest[0].tokens != text for nbest, text in pairs), sum(counts)
 
@@ -152,13 +157,110 @@ def count_evaluations(model, batch, monkeypatch):
 def test_what_is_learnt_by_heart_is_found_with_few_evaluations(monkeypatch):
     batch = make_batch()
     model = learn(FusedLossConfig(weights={"transducer": 1.0}), batch)
-    wrong, evaluated = count_evaluations(model, batch, monkeypatch)
+    searches = [GreedySearch(10), BeamSearch(4, prune=8.0)]
+    jumping = [count_evaluations(s, model, batch, monkeypatch) for s in searches]
     # The tokens alone are a plain transducer, which looks at every frame.
     model.joiner.durations = ()
-    _, by_frame = count_evaluations(model, batch, monkeypatch)
-    assert wrong == 0
-    assert by_frame >= 4 * (24 + 5)
-    assert evaluated < by_frame / 2
+    plain = [count_evaluations(s, model, batch, monkeypatch) for s in searches]
+    for (wrong, evaluated), (_, by_frame) in zip(jumping, plain, strict=True):
+        assert wrong == 0
+        assert by_frame >= 4 * (24 + 5)
+        assert evaluated < by_frame / 2
+
+
+def all_texts_by_jumps(model, enc_out, most, fused=None):
+    """Sum all paths of tokens and durations of each text, the best first.
+
+    `most`: labels of duration 0 that a frame may emit.
+    """
+    durations, T, sums = model.joiner.durations, len(enc_out), defaultdict(list)
+    heard = {}
+
+    def hear(text, t):
+        if (text, t) not in heard:
+            size = model.predictor.context_size
+            context = torch.tensor([([0] * size + [*text])[-size:]])
+            pred = model.joiner.pred_proj(model.predictor.contexts(context))[0, 0]
+            enc = model.joiner.enc_proj(enc_out[t])
+            found = model.joiner.arc_log_probs(enc, pred)
+            heard[text, t] = [x.tolist() for x in found]
+        return heard[text, t]
+
+    def walk(text, t, emitted, score):
+        if t == T:
+            end = fused(text, None) if fused else 0.0
+            sums[text].append(score + end)
+            return
+        tokens, q = hear(text, t)
+        for i, d in enumerate(durations):
+            if 0 < d <= T - t:
+                walk(text, t + d, 0, score + tokens[0] + q[i])
+            if d < T - t and (d or emitted < most):
+                for label in range(1, len(tokens)):
+                    more = tokens[label] + (fused(text, label) if fused else 0.0)
+                    again = emitted + 1 if d == 0 else 0
+                    walk((*text, label), t + d, again, score + more + q[i])
+
+    walk((), 0, 0, 0.0)
+    added = {t: float(torch.tensor(x).double().logsumexp(0)) for t, x in sums.items()}
+    return sorted(added.items(), key=lambda item: -item[1])
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5])
+@pytest.mark.parametrize("durations", [(0, 1, 2), (1, 2), (3, 1, 0)], ids=str)
+@torch.no_grad()
+def test_a_wide_beam_sums_all_paths(durations, scale):
+    lm = Bigram(3)
+    fusion = Fusion([(lm, scale)] if scale else [])
+    search = BeamSearch(500, 500, max_symbols=1, fusion=fusion)
+    for seed in range(3):
+        model = make_model(3, seed, durations=durations)
+        enc_out = encode(4, seed)
+        (found,) = search(model, enc_out, torch.tensor([4]))
+        fused = (lambda *arc: scale * lm.by_text(*arc)) if scale else None
+        expected = all_texts_by_jumps(model, enc_out[0], 1, fused)
+        assert len(found) == len(expected) > 5
+        by_text = {tuple(one.tokens): one for one in found}
+        for text, score in expected:
+            assert by_text[text].score == pytest.approx(score, abs=1e-4)
+            assert len(by_text[text].frames) == len(text)
+        if 0 not in durations and not scale:  # nothing that max_symbols takes away
+            for one in found:
+                loss = -one.score
+                assert loss == pytest.approx(loss_of(model, enc_out, one), abs=1e-4)
+
+
+def loss_of(model, enc_out, hypothesis):
+    """Return the loss of a hypothesis."""
+    tokens = torch.tensor([hypothesis.tokens], dtype=torch.int64)
+    joiner = model.joiner
+    pred_proj = joiner.pred_proj(model.predictor(tokens))
+    logits = joiner(joiner.enc_proj(enc_out)[:, :, None], pred_proj[:, None])
+    lens = torch.tensor([enc_out.shape[1]]), torch.tensor([tokens.shape[1]])
+    return float(transducer_loss(logits, tokens, *lens, durations=joiner.durations))
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5])
+@pytest.mark.parametrize("prune", [math.inf, 1.0])
+def test_a_beams_result_does_not_depend_on_its_batch(prune, scale):
+    fusion = Fusion([(Bigram(), scale)] if scale else [])
+    search = BeamSearch(4, 4, prune=prune, fusion=fusion)
+    model = make_model(durations=DURATIONS)
+    lens = torch.tensor([12, 1, 30, 7, 0])
+    enc_out = encode(30).repeat(5, 1, 1) + torch.arange(5)[:, None, None]
+    for b, T in enumerate(lens.tolist()):
+        enc_out[b, T:] = 1e4
+    together = search(model, enc_out, lens)
+    for b, T in enumerate(lens.tolist()):
+        alone = search(model, enc_out[b : b + 1, : max(T, 1)], lens[b : b + 1])[0]
+        assert len(together[b]) == len(alone) > 0
+        for one, other in zip(together[b], alone, strict=True):
+            assert (one.tokens, one.frames) == (other.tokens, other.frames)
+            assert one.score == pytest.approx(other.score, abs=1e-4)
+        assert [one.score for one in alone] == sorted(
+            (one.score for one in alone), reverse=True
+        )
+    assert together[4][0].tokens == []
 
 
 @torch.no_grad()

@@ -31,7 +31,8 @@ def choose_search(
     if joiner.durations and decode.needs == "transducer" and not decode.jumps:
         raise InputError(
             f"decode={decode.name} moves on frame by frame, but this run's joiner says "
-            f"how far (joiner.durations={joiner.durations}); choose decode=greedy"
+            f"how far (joiner.durations={joiner.durations}); choose decode=greedy or "
+            "decode=beam_search"
         )
     return decode.fit(loss.paths)
 

@@ -80,7 +80,7 @@ def test_the_last_stage_that_trains_is_decoded_with():
 @pytest.mark.parametrize("kind", COMPONENTS["decode"], ids=lambda cls: cls.name)
 def test_a_search_frame_by_frame_of_a_joiner_with_durations_is_refused(kind):
     loss, joiner = FusedLossConfig(), JoinerConfig(durations=[0, 1, 2])
-    if kind in (GreedyConfig, CtcGreedyConfig, CtcBeamConfig):
+    if kind in (GreedyConfig, BeamSearchConfig, CtcGreedyConfig, CtcBeamConfig):
         assert choose_search(kind(), loss, joiner) == kind()
         return
     with pytest.raises(InputError, match=r"joiner.durations=\[0, 1, 2\].*greedy"):
