@@ -211,7 +211,7 @@ class LossConfig(ABC):
 
         Args:
             shape: Lengths of a batch.
-            vocab_size: V, and a joiner's durations.
+            vocab_size: V, and what a joiner's durations add to it.
             joiner_dim: J.
         """
 

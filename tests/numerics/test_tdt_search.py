@@ -124,7 +124,7 @@ def make_batch(V=12, B=4, T=24, U=5):
     )
 
 
-def learn(config, batch, updates=120):
+def learn(config, batch, updates=60):
     """Learn a batch by heart, without an encoder."""
     model = make_model(12).float()
     model.joiner = JoinerConfig(dim=64, durations=[0, 1, 2, 4, 8]).build(8, 8, 12)

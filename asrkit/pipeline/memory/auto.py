@@ -96,8 +96,7 @@ def decide(run: StageRun, path: Path) -> Decision:
 def make_planner(run: StageRun, utterances: Utterances, passes: Passes) -> Planner:
     """Put together what measures and predicts a stage."""
     config = run.config
-    outputs = run.tokenizer.vocab_size + len(config.joiner.durations)
-    costs = Costs(config.loss, outputs, config.joiner.dim)
+    costs = Costs.of(config.loss, config.joiner, run.tokenizer.vocab_size)
     return Planner(utterances, costs, passes)
 
 
