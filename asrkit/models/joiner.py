@@ -21,12 +21,13 @@ class JoinerConfig:
     hat: bool = False
     """Blank as a sigmoid of its own: the labels' part is a language model (HAT)."""
     durations: list[int] = field(default_factory=list)
-    """Frames that a token may move on by, each with a probability (TDT), 1 among them,
-    e.g. [0,1,2,3,4]; none: blank moves on by one, labels as loss.topology says."""
+    """Frames that a token may move on by, as the joiner says (TDT), 1 among them, e.g.
+    [0,1,2,3,4]; none: blank moves on by one, labels as loss.topology says."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         check_range(self, "joiner", "dim", least=1)
+        check_range(self, "joiner", "durations", least=0)
         if self.durations:
             check_durations("joiner.durations", self.durations)
 
