@@ -49,6 +49,12 @@ class Moves:
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the loss."""
 
+    def first(self, x: Tensor, dim: int) -> Tensor:
+        """Return these of all outputs along a dimension."""
+        # A view of them all would cost a copy of the gradient.
+        whole = x.shape[dim] == self.outputs
+        return x if whole else x.narrow(dim, 0, self.outputs)
+
 
 class ExactCriterion(TransducerCriterion):
     """Sums over all paths; those of tokens and durations where the joiner has both.

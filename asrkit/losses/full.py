@@ -19,7 +19,7 @@ class FullCriterion(ExactCriterion):
         enc_proj, pred_proj, *_ = project(model, batch)
         moves = self.draw_moves(model.joiner)
         logits = model.joiner(enc_proj[:, :, None], pred_proj[:, None])
-        logits = logits[..., : moves.outputs]
+        logits = moves.first(logits, -1)
         options = {**self.options, **moves.options}
         with no_autocast(logits):
             return transducer_loss(logits, *batch.targets, reuse_logits=True, **options)

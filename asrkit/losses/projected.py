@@ -48,7 +48,7 @@ class ProjectedCriterion(ExactCriterion):
             )
             options = {**options, "ranges": band.ranges, "allowed": band.allowed}
         *sides, weight, bias = project(model, batch)
-        outputs = weight[: moves.outputs], bias[: moves.outputs]
+        outputs = moves.first(weight, 0), moves.first(bias, 0)
         return self.function(*sides, *outputs, *batch.targets, **options)
 
 
