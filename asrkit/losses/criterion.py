@@ -228,8 +228,8 @@ class LossConfig(ABC):
         if durations and self.paths is not None and not self.takes_durations:
             raise ValueError(
                 f"loss={self.name} trains no joiner with durations (joiner.durations="
-                f"{[*durations]}); choose loss=fused, sample_wise or full, or "
-                "joiner.durations=[]"
+                f"{[*durations]}); choose loss=fused, sample_wise, full, mbr or mwer, "
+                "or joiner.durations=[]"
             )
 
     def build(self, model: AsrModel) -> "WeightedCriterion":

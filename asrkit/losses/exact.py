@@ -1,6 +1,6 @@
 """What the criteria over all paths share: they train a joiner with durations, too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,7 @@ from asrkit.losses.criterion import Encoded
 from asrkit.losses.transducer import TransducerCriterion, TransducerLossConfig
 from asrkit.models.asr_model import AsrModel
 from asrkit.models.joiner import Joiner
-from asrkit.transducer.backends import Backend
 from asrkit.transducer.lattices.jump_sums import watch_jumps
-from asrkit.transducer.rules import Topology
 from asrkit.utils.ranges import check_range
 
 OF_JUMPS = ("arcs", "arc_frames", "arc_entropy")
@@ -115,17 +113,3 @@ class ExactLossConfig(TransducerLossConfig):
     def durations(self) -> DurationTraining:
         """How durations are trained."""
         return DurationTraining(self.sigma, self.omega)
-
-    def check_durations(self, durations: Sequence[int]) -> None:
-        """Raise ValueError for other moves than those of the durations."""
-        super().check_durations(durations)
-        if durations and self.topology is not Topology.REGULAR:
-            raise ValueError(
-                f"loss.topology={self.topology.name} and joiner.durations="
-                f"{[*durations]}: durations are the moves themselves; choose REGULAR, "
-                "without a duration of 0 where one label a frame is wanted"
-            )
-        if durations and self.backend in (Backend.TORCHAUDIO, Backend.K2):
-            raise ValueError(
-                f"loss.backend={self.backend.name} knows no durations; choose AUTO"
-            )

@@ -130,7 +130,7 @@ def scan_jumps(
     into = torch.empty_like(arcs[0])
     # alpha(t, u) sums alpha(t - d, u) blank(t - d, u) q(d | t - d, u) and
     # alpha(t - d, u - 1) label(t - d, u - 1) q(d | t - d, u - 1) over d (Xu et al.,
-    # 2023, section 3), here for a whole step.
+    # 2023), here for a whole step.
     for step, (here, before, arc) in enumerate(
         zip(source.unbind(), (source - 1).unbind(), arcs.unbind(), strict=True)
     ):

@@ -92,8 +92,7 @@ def test_a_search_frame_by_frame_of_a_joiner_with_durations_is_refused(kind):
     [
         (["loss=pruned"], r"loss=pruned trains no joiner with durations"),
         (["loss=sampled"], r"loss=sampled trains no joiner with durations"),
-        (["loss=mwer"], r"loss=mwer trains no joiner with durations"),
-        (["loss=mbr"], r"loss=mbr trains no joiner with durations"),
+        (["loss=mwer"], r"loss\.topology=MONOTONIC and joiner\.durations"),
         (["loss=viterbi"], r"loss=viterbi trains no joiner with durations"),
         (
             ["loss.topology=MONOTONIC"],
@@ -114,3 +113,5 @@ def test_what_does_not_go_with_durations_is_named(overrides, message):
 def test_durations_go_with_all_exact_losses_and_ctc():
     for loss in ("fused", "sample_wise", "full", "ctc"):
         assert make("joiner=tdt", f"loss={loss}").joiner.durations == [0, 1, 2, 3, 4]
+    for loss in ("mbr", "mwer"):
+        assert make("joiner=tdt", f"loss={loss}", "loss.topology=REGULAR")
