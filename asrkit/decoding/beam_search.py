@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from asrkit.decoding.beam_jumps import JumpingBeamState
+from asrkit.decoding.durations.beam import JumpingBeamState
 from asrkit.decoding.frontier import Frontier, collect
 from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
 from asrkit.decoding.joint import Joint

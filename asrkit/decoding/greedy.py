@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from asrkit.decoding.durations.greedy import JumpingState
 from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
-from asrkit.decoding.greedy_jumps import JumpingState
 from asrkit.decoding.greedy_state import GreedyState
 from asrkit.decoding.search import NBest, SearchConfig
 from asrkit.models.asr_model import AsrModel

@@ -57,6 +57,25 @@ def reference(model, enc_out, max_symbols, *, fused=None, blank_penalty=0.0):
     return text, frames, score + (fused(text, None) if fused else 0.0), arcs
 
 
+@pytest.mark.parametrize("hat", [False, True])
+def test_tokens_and_durations_have_distributions_of_their_own(hat):
+    joiner = JoinerConfig(dim=8, hat=hat, durations=DURATIONS).build(4, 4, 12).double()
+    enc, pred = torch.randn(3, 1, 8).double(), torch.randn(5, 8).double()
+    tokens, durations = joiner.arc_log_probs(enc, pred, blank_penalty=0.5)
+    assert (tokens.shape, durations.shape) == ((3, 5, 12), (3, 5, 4))
+    for found in (tokens, durations):
+        torch.testing.assert_close(found.exp().sum(-1), torch.ones(3, 5).double())
+    torch.testing.assert_close(tokens, joiner.log_probs(enc, pred, blank_penalty=0.5))
+    # The same tokens as those of a joiner without durations.
+    plain = JoinerConfig(dim=8, hat=hat).build(4, 4, 12).double()
+    plain.output.weight.data = joiner.output.weight.data[:12]
+    plain.output.bias.data = joiner.output.bias.data[:12]
+    torch.testing.assert_close(joiner.log_probs(enc, pred), plain.log_probs(enc, pred))
+    torch.testing.assert_close(
+        joiner.label_log_probs(enc, pred), plain.label_log_probs(enc, pred)
+    )
+
+
 @pytest.mark.parametrize("max_symbols", [1, 10])
 @pytest.mark.parametrize("penalty", [0.0, 2.0])
 @pytest.mark.parametrize("scale", [0.0, 0.5])
