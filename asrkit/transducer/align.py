@@ -107,7 +107,7 @@ def _best_jumps(arcs: JumpArcs, *, stays: bool) -> BestPaths:
         arcs.move[durations.index(0)].fill_(-torch.inf)
     _, W, B = arcs.stay[0].shape
     start = torch.zeros_like(layout.token_lens)
-    paths = scan_jumps(arcs.by_landing()[..., :B], durations, start, torch.amax)
+    paths = scan_jumps(arcs.forward(), durations, start, torch.amax)
     score = paths.total(layout.token_lens)
     no_path = score == -torch.inf
     frames = start.new_full((B, W), -1)

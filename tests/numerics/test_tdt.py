@@ -128,7 +128,7 @@ def test_labels_that_stay_and_blanks_of_one_frame_are_the_plain_lattice():
     expected = lattice(blank + on, (label + stay)[..., :-1], *lens).log_likelihood
     joined = JumpArcs.join((blank, label, stay, on), *lens, Rules(durations=(0, 1)))
     joined.move[1].fill_(-math.inf)
-    paths = scan_jumps(joined.by_landing(), (0, 1), joined.layout.start)
+    paths = scan_jumps(joined.both_ways(), (0, 1), joined.layout.start)
     found = paths.total(torch.cat([lens[1], torch.full((6,), 12)]))
     torch.testing.assert_close(found[:6], expected)
     torch.testing.assert_close(found[6:], expected)  # of the reversed lattices

@@ -54,31 +54,60 @@ class JumpArcs:
             move.append((label + q[:, :-1]).masked_fill_(left <= d, -torch.inf))
         return cls(rules.durations, stay, move, layout)
 
-    def by_landing(self) -> Tensor:
-        """Lay the arcs out by the cell that they lead to, (S, 2Q, U + 1, 2B).
+    def forward(self) -> Tensor:
+        """Lay the arcs out by the cell that they lead to, (S, 2Q, U + 1, B).
 
         Blanks of each duration, then labels. An utterance's final cell carries on with
         log-score 0 to the last step.
         """
-        T, W, B = self.stay[0].shape
-        S, Q = self.layout.num_steps, len(self.durations)
+        laid = self._room(1)
+        self._lay_forward(laid)
+        return laid[: self.layout.num_steps]
+
+    def both_ways(self) -> Tensor:
+        """Do the same with the reversed lattices behind, (S, 2Q, U + 1, 2B)."""
+        B = self.stay[0].shape[2]
+        laid = self._room(2)
+        self._lay_forward(laid[..., :B])
+        self._lay_reversed(laid[..., B:])
+        return laid[: self.layout.num_steps]
+
+    def _room(self, ways: int) -> Tensor:
+        """Return (S and more, 2Q, U + 1, ways x B) without arcs."""
+        _, W, B = self.stay[0].shape
         # Steps behind the last: where arcs would land that do not exist.
-        shape = S + max(self.durations), 2 * Q, W, 2 * B
-        laid = self.stay[0].new_full(shape, -torch.inf)
+        steps = self.layout.num_steps + max(self.durations)
+        shape = steps, 2 * len(self.durations), W, ways * B
+        return self.stay[0].new_full(shape, -torch.inf)
+
+    def _lay_forward(self, laid: Tensor) -> None:
+        (T, W, _), Q = self.stay[0].shape, len(self.durations)
         for i, d in enumerate(self.durations):
-            stay, move = laid[:, i], laid[:, Q + i]
             if d:
-                _diagonals(stay, T, W, d - 1)[..., :B] = self.stay[i]
-                _diagonals(stay, T, W)[..., B:] = self.stay[i].flip(0, 1)
-            _diagonals(move, T, W - 1, d, 1)[..., :B] = self.move[i]
-            _diagonals(move, T, W - 1, 1, 1)[..., B:] = self.move[i].flip(0, 1)
-        over = torch.arange(S, device=laid.device)[:, None] >= self.layout.end
-        over = torch.cat([over, over.flip(0)], dim=1)[:, None]
-        lens = self.layout.token_lens
-        index = torch.cat([lens, W - 1 - lens]).expand(S, 1, -1)
+                _diagonals(laid[:, i], T, W, d - 1)[:] = self.stay[i]
+            _diagonals(laid[:, Q + i], T, W - 1, d, 1)[:] = self.move[i]
+        self._carry_on(laid, self._over(), self.layout.token_lens)
+
+    def _lay_reversed(self, laid: Tensor) -> None:
+        (T, W, _), Q = self.stay[0].shape, len(self.durations)
+        for i, d in enumerate(self.durations):
+            if d:
+                _diagonals(laid[:, i], T, W)[:] = self.stay[i].flip(0, 1)
+            _diagonals(laid[:, Q + i], T, W - 1, 1, 1)[:] = self.move[i].flip(0, 1)
+        self._carry_on(laid, self._over().flip(0), W - 1 - self.layout.token_lens)
+
+    def _over(self) -> Tensor:
+        """Say which steps are behind an utterance's last, (S, B)."""
+        steps = torch.arange(self.layout.num_steps, device=self.layout.end.device)
+        return steps[:, None] >= self.layout.end
+
+    def _carry_on(self, laid: Tensor, over: Tensor, row: Tensor) -> None:
+        """Let a row (B,) go on by blanks of one frame in steps (S, B)."""
+        S, B = over.shape
+        index = row.expand(S, 1, B)
         by_one = laid[:S, self.durations.index(1)]
-        by_one.scatter_(1, index, by_one.gather(1, index).masked_fill_(over, 0.0))
-        return laid[:S]
+        carried = by_one.gather(1, index).masked_fill_(over[:, None], 0.0)
+        by_one.scatter_(1, index, carried)
 
 
 @dataclass(frozen=True)
@@ -115,7 +144,7 @@ def scan_jumps(
     """Run the recursion.
 
     Args:
-        arcs: As of `JumpArcs.by_landing`, (S, 2Q, W, B).
+        arcs: As of `JumpArcs.forward`, (S, 2Q, W, B).
         durations: Q of them.
         start: Row of the first cell, (B,), int64.
         combine: Joins the 2Q ways into a cell.
@@ -164,7 +193,7 @@ def occupy_jumps(
     """
     B = len(enc_lens)
     joined = JumpArcs.join(arcs, enc_lens, token_lens, rules)
-    paths = scan_jumps(joined.by_landing(), rules.durations, joined.layout.start)
+    paths = scan_jumps(joined.both_ways(), rules.durations, joined.layout.start)
     total = paths.total(torch.cat([token_lens, token_lens]))[:B]
     finite = total.masked_fill(total == -torch.inf, 0.0)
     blank, label, *by_duration = (torch.zeros_like(joined.stay[0]) for _ in arcs)
