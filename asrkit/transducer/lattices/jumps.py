@@ -17,9 +17,8 @@ from torch import Tensor
 
 from asrkit.transducer.lattices.jump_sums import show_jumps
 from asrkit.transducer.lattices.layout import Layout, exp_
+from asrkit.transducer.lattices.recursion import RENORMALIZE
 from asrkit.transducer.rules import Rules, Topology
-
-_RENORMALIZE = 8  # steps between subtractions of the largest score
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ def scan_jumps(
         torch.add(scores.index_select(0, before)[:, :-1], arc[Q:], out=into[Q:])
         combine(into, 0, out=scores[P + step + 1, 1:])
         # As in `recursion.scan`; what later steps look back on has one offset.
-        if step % _RENORMALIZE == _RENORMALIZE - 1:
+        if step % RENORMALIZE == RENORMALIZE - 1:
             seen = scores[step + 2 : P + step + 2]
             largest = seen.amax(dim=(0, 1)).clamp_(min=-1e30)
             seen.sub_(largest)
