@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from asrkit.decoding.durations.beam import JumpingBeamState
 from asrkit.decoding.frontier import Frontier, collect
 from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
 from asrkit.decoding.joint import Joint
@@ -22,6 +23,7 @@ class BeamSearchConfig(TransducerBeamConfig):
     """Time-synchronous beam search with several labels a frame."""
 
     name = "beam_search"
+    jumps = True
 
     max_symbols: int = 10
     """Most labels that one frame may emit. Short tokens come several in a frame: with
@@ -66,6 +68,8 @@ class BeamSearch(TransducerBeam):
     its own frame, and takes the utterance to another label or to the next frame. So
     there are as many steps as the slowest utterance needs.
 
+    With a joiner that has durations the paths are those of `JumpingBeamState`.
+
     Args:
         beam: As the rest, see `TransducerBeam`.
         nbest: Hypotheses that are returned.
@@ -95,6 +99,18 @@ class BeamSearch(TransducerBeam):
         self, model: AsrModel, enc_out: Tensor, enc_lens: Tensor
     ) -> list[NBest]:
         """Search enc_out (B, T, D) of enc_lens (B,)."""
+        if model.joiner.durations:
+            state = JumpingBeamState(
+                model,
+                enc_out,
+                enc_lens,
+                beam=self.beam,
+                max_symbols=self.max_symbols,
+                prune=self.prune,
+                blank_penalty=self.blank_penalty,
+                fusion=self.fusion,
+            )
+            return collect(state.run(), state.trace, self.nbest)
         loop = _BeamState(model, enc_out, enc_lens, self)
         while len(loop.active):
             loop.step()

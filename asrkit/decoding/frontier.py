@@ -10,7 +10,9 @@ from asrkit.decoding.search import Hypothesis, NBest
 from asrkit.decoding.trace import Trace
 
 _FACTOR = 6364136223846793005  # of the hash, an odd number
-_UTTERANCE, _RANK, _KEY, _BEFORE, _LAST, _NODE, _CONTEXT, _STATE, _NEW = range(9)
+_UTTERANCE, _RANK, _KEY, _BEFORE, _LAST, _NODE, _CONTEXT, _STATE, _NEW, _FRAME = range(
+    10
+)
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,12 @@ class Frontier:
     score: np.ndarray
     """(N,), float32."""
     facts: np.ndarray
-    """The rest, side by side so that one operation picks all of it, (N, 9), int64."""
+    """The rest, side by side so that one operation picks all of it, (N, 10), int64."""
 
     @classmethod
     def start(cls, B: int) -> "Frontier":
         """Return one empty hypothesis for each utterance."""
-        facts = np.zeros((B, 9), dtype=np.int64)
+        facts = np.zeros((B, 10), dtype=np.int64)
         facts[:, _UTTERANCE] = facts[:, _STATE] = np.arange(B)
         facts[:, _KEY] = 1 + np.arange(B)
         return cls(np.zeros(B, dtype=np.float32), facts)
@@ -104,6 +106,11 @@ class Frontier:
     def new(self) -> np.ndarray:
         """Label that is not in these states yet, 0 for none, (N,)."""
         return self.facts[:, _NEW]
+
+    @property
+    def frame(self) -> np.ndarray:
+        """Frame at which it stands, (N,), where hypotheses jump; else 0."""
+        return self.facts[:, _FRAME]
 
     def pick(self, index: np.ndarray) -> "Frontier":
         """Pick hypotheses by their places."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from asrkit.decoding.durations.greedy import JumpingState
 from asrkit.decoding.fusion.fusion import NO_FUSION, Fusion
 from asrkit.decoding.greedy_state import GreedyState
 from asrkit.decoding.search import NBest, SearchConfig
@@ -20,6 +21,7 @@ class GreedyConfig(SearchConfig):
 
     name = "greedy"
     needs = "transducer"
+    jumps = True
 
     max_symbols: int | None = None
     """Most labels that one frame may emit; null: 10, or 1 where loss.topology has no
@@ -70,7 +72,8 @@ class GreedySearch:
 
     def start(self, model: AsrModel, batch_size: int) -> GreedyState:
         """Return the state of streams that begin, B = batch_size."""
-        return GreedyState(
+        kind = JumpingState if model.joiner.durations else GreedyState
+        return kind(
             model,
             batch_size,
             max_symbols=self.max_symbols,

@@ -71,7 +71,6 @@ class GreedyState:
         """
         self.enc_proj = self.model.joiner.enc_proj(enc_out)
         self.enc_lens = enc_lens
-        self.place.zero_()
         # What is fused may grow and look at the device: no graph can hold that.
         step = self._step if self.fusion else replayable(self._step, enc_out.device)
         looks = _STEPS_PER_LOOK[enc_out.device.type]
@@ -80,8 +79,9 @@ class GreedyState:
             for _ in range(looks):
                 step()
                 steps.append(tuple(x.clone() for x in self.emitted))
-        self.consumed += enc_lens
         self._collect(steps)
+        self.consumed += enc_lens
+        self._leave(enc_lens)
 
     @torch.inference_mode()
     def found(self) -> list[NBest]:
@@ -107,7 +107,7 @@ class GreedyState:
     def reset(self, rows: Collection[int]) -> None:
         """Begin new streams in these rows."""
         places = list(rows)
-        for tensor in (self.consumed, self.total, self.context):
+        for tensor in (self.consumed, self.place, self.total, self.context):
             tensor[places] = 0
         index = self.rows.clone()
         index[places] += len(index)
@@ -138,15 +138,23 @@ class GreedyState:
         self.place += jump
         last = jump.clamp(max=_WINDOW - 1)
         heard = log_probs[self.rows, last, label[:, 0]]
-        self.emitted[0].copy_(label[:, 0])
+        self._emit(label[:, 0], heard)
+
+    def _leave(self, enc_lens: Tensor) -> None:
+        """Go on to the frames that come next: all of these are consumed."""
+        self.place.zero_()
+
+    def _emit(self, label: Tensor, log_prob: Tensor) -> None:
+        """Take labels (B,), 0 for none, at the frames where the streams stand."""
+        found = label > 0
+        self.emitted[0].copy_(label)
         frames = self.consumed + self.place
         self.emitted[1].copy_(frames.masked_fill(~found, -1))
-        self.emitted[2].copy_(heard.exp())
-        shifted = torch.cat([self.context[:, 1:], label], dim=1)
+        self.emitted[2].copy_(log_prob.exp())
+        shifted = torch.cat([self.context[:, 1:], label[:, None]], dim=1)
         self.context.copy_(torch.where(found[:, None], shifted, self.context))
         if self.fusion:
-            labels = label[:, 0].masked_fill(~found, 0)
-            self.states = self.fusion.advance(self.states, labels)
+            self.states = self.fusion.advance(self.states, label)
 
     def _log_probs(self, window: Tensor) -> Tensor:
         """Return log-probabilities of frames (B, W) after the labels so far."""

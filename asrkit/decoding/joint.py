@@ -48,14 +48,25 @@ class Joint:
 
     def __call__(self, hypotheses: Frontier, frame: np.ndarray) -> NextLabels:
         """Evaluate hypotheses at their frames (N,)."""
-        place = self._tensor(hypotheses.utterance * self.length + frame)
-        row = self._tensor(self._find(hypotheses.context))
         log_probs = self.model.joiner.log_probs(
-            self.enc_proj.index_select(0, place),
-            self.pred_proj.index_select(0, row),
-            blank_penalty=self.blank_penalty,
+            *self._sides(hypotheses, frame), blank_penalty=self.blank_penalty
         )
         return self._fuse(hypotheses, log_probs)
+
+    def hear_durations(
+        self, hypotheses: Frontier, frame: np.ndarray
+    ) -> tuple[NextLabels, np.ndarray]:
+        """Do the same; return the log-probabilities of durations, too, (N, Q)."""
+        log_probs, durations = self.model.joiner.arc_log_probs(
+            *self._sides(hypotheses, frame), blank_penalty=self.blank_penalty
+        )
+        return self._fuse(hypotheses, log_probs), durations.cpu().numpy()
+
+    def _sides(self, hypotheses: Frontier, frame: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return both sides of the joiner, (N, J)."""
+        place = self._tensor(hypotheses.utterance * self.length + frame)
+        row = self._tensor(self._find(hypotheses.context))
+        return self.enc_proj.index_select(0, place), self.pred_proj.index_select(0, row)
 
     def _fuse(self, hypotheses: Frontier, log_probs: Tensor) -> NextLabels:
         heard = log_probs.cpu().numpy()

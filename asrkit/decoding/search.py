@@ -101,6 +101,8 @@ class SearchConfig(ABC):
     """The criterion that trains what it searches: transducer or ctc."""
     has_beam: ClassVar[bool] = False
     """Whether it keeps several hypotheses, as a lexicon needs it."""
+    jumps: ClassVar[bool] = False
+    """Whether it follows the durations of a joiner that has some."""
 
     max_duration: float = 600.0
     """Most seconds of audio in a batch, padding included."""

@@ -39,6 +39,12 @@ def check_contract(model: AsrModel, features: Fbank) -> None:
             f"this encoder makes one frame of {model.encoder.subsampling}; sherpa-onnx "
             f"takes all models for {SUBSAMPLING} and would report wrong times"
         )
+    if model.joiner.durations:
+        raise InputError(
+            f"this run's joiner has durations ({[*model.joiner.durations]}); what runs "
+            "exported files moves on frame by frame: train with joiner.durations=[] "
+            "what is to be exported"
+        )
     if (features.low_freq, features.high_freq) != FREQUENCIES:
         raise InputError(
             f"this model was trained with features.low_freq={features.low_freq:g} and "

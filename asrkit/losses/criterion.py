@@ -149,6 +149,8 @@ class LossConfig(ABC):
     """Of the file in conf/loss, and in messages."""
     criteria: ClassVar[tuple[str, ...]]
     """The criteria that may have a weight."""
+    takes_durations: ClassVar[bool] = False
+    """Whether it trains a joiner with durations."""
     weights: dict[str, float] = field(default_factory=dict)
     """Weight of each criterion, e.g. ctc; one without a weight is not computed."""
     cr_ramp: float = 0.1
@@ -220,7 +222,7 @@ class LossConfig(ABC):
 
         Args:
             shape: Lengths of a batch.
-            vocab_size: V.
+            vocab_size: V, and what a joiner's durations add to it.
             joiner_dim: J.
         """
 
@@ -232,8 +234,22 @@ class LossConfig(ABC):
     def criterion(self, name: str, model: AsrModel) -> Criterion:
         """Make one of `criteria` for a model."""
 
+    def check_durations(self, durations: Sequence[int]) -> None:
+        """Raise ValueError if a joiner's durations cannot be trained with it."""
+        if durations and self.paths is not None and not self.takes_durations:
+            raise ValueError(
+                f"loss={self.name} trains no joiner with durations (joiner.durations="
+                f"{[*durations]}); choose loss=fused, sample_wise, full, mbr or mwer, "
+                "or joiner.durations=[]"
+            )
+
     def build(self, model: AsrModel) -> "WeightedCriterion":
-        """Make the weighted sum for a model."""
+        """Make the weighted sum for a model.
+
+        Raises:
+            ValueError: The model's joiner is not what it trains.
+        """
+        self.check_durations(model.joiner.durations)
         criteria = {name: self.criterion(name, model) for name in self.trained}
         weights = {name: self.weights[name] for name in criteria}
         return WeightedCriterion(criteria, weights, self.ctc_first)

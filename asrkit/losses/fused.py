@@ -22,4 +22,6 @@ class FusedLossConfig(ProjectedLossConfig):
 
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
-        return ProjectedCriterion(fused_loss, self.options(model), self.band)
+        return ProjectedCriterion(
+            fused_loss, self.options(model), self.durations, self.band
+        )

@@ -76,6 +76,7 @@ class MbrCriterion(Criterion):
             renorm_scale=self.renorm_scale,
             reference_weight=self.reference_weight,
             loss=fused_loss,
+            durations=joiner.durations,
             **self.options,
         )
         return found.loss, {
@@ -89,6 +90,7 @@ class MbrLossConfig(TransducerLossConfig):
     """Minimum Bayes risk over n-best lists made beforehand."""
 
     name = "mbr"
+    takes_durations = True
     # Not cr_ctc: lists of hypotheses have one view.
     criteria: ClassVar[tuple[str, ...]] = ("transducer", "ctc", "inter_ctc", "timing")
 

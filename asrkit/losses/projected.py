@@ -1,6 +1,6 @@
 """Losses that evaluate the joiner themselves, over all paths or those of a band."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,33 +8,36 @@ from torch import Tensor
 
 from asrkit.losses.band import BandConfig, Source, band_by_ctc, band_of
 from asrkit.losses.criterion import Encoded
-from asrkit.losses.transducer import (
-    TransducerCriterion,
-    TransducerLossConfig,
-    project,
-)
+from asrkit.losses.exact import DurationTraining, ExactCriterion, ExactLossConfig
+from asrkit.losses.transducer import project
 from asrkit.models.asr_model import AsrModel
 
 
-class ProjectedCriterion(TransducerCriterion):
+class ProjectedCriterion(ExactCriterion):
     """A loss that evaluates the joiner itself, from its projections.
 
     Args:
         function: `fused_loss` or one with its arguments.
         options: Its keyword arguments.
+        durations: How those of a joiner are trained.
         band: Near which alignments training begins. Validation takes all paths.
     """
 
     def __init__(
-        self, function: Callable[..., Tensor], options: dict[str, Any], band: BandConfig
+        self,
+        function: Callable[..., Tensor],
+        options: dict[str, Any],
+        durations: DurationTraining,
+        band: BandConfig,
     ) -> None:
-        super().__init__(options)
+        super().__init__(options, durations)
         self.function = function
         self.band = band
 
     def losses(self, model: AsrModel, batch: Encoded) -> Tensor:
         """Return the loss of each utterance, (B,)."""
-        options = self.options
+        moves = self.draw_moves(model.joiner)
+        options = {**self.options, **moves.options}
         radius = self.band.radius(self.progress) if self.training else None
         if radius is not None:
             topology = options["topology"]
@@ -44,11 +47,13 @@ class ProjectedCriterion(TransducerCriterion):
                 else band_of(batch, radius, topology)
             )
             options = {**options, "ranges": band.ranges, "allowed": band.allowed}
-        return self.function(*project(model, batch), *batch.targets, **options)
+        *sides, weight, bias = project(model, batch)
+        outputs = moves.first(weight, 0), moves.first(bias, 0)
+        return self.function(*sides, *outputs, *batch.targets, **options)
 
 
 @dataclass(kw_only=True)
-class ProjectedLossConfig(TransducerLossConfig):
+class ProjectedLossConfig(ExactLossConfig):
     """Settings that the losses from projections share."""
 
     band: BandConfig = field(default_factory=BandConfig)
@@ -62,6 +67,15 @@ class ProjectedLossConfig(TransducerLossConfig):
             raise ValueError(
                 "loss.band.source=CTC aligns with the CTC head: give loss.weights.ctc "
                 "a weight, or choose STORED"
+            )
+
+    def check_durations(self, durations: Sequence[int]) -> None:
+        """Raise ValueError for durations in a band."""
+        super().check_durations(durations)
+        if durations and self.band.radii:
+            raise ValueError(
+                f"loss.band.radii={self.band.radii} and joiner.durations="
+                f"{[*durations]}: a band holds no paths with durations; set one to []"
             )
 
     @property

@@ -34,4 +34,4 @@ class SampleWiseLossConfig(ProjectedLossConfig):
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
         options = {**self.options(model), "max_cells": self.max_cells}
-        return ProjectedCriterion(sample_wise_loss, options, self.band)
+        return ProjectedCriterion(sample_wise_loss, options, self.durations, self.band)

@@ -1,6 +1,7 @@
 """What the criteria over a transducer's lattice share."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -41,7 +42,10 @@ class TransducerCriterion(Criterion):
 
 
 def project(model: AsrModel, batch: Encoded) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return enc_proj (B, T, J), pred_proj (B, U + 1, J), weight (V, J), bias (V,)."""
+    """Return enc_proj (B, T, J), pred_proj (B, U + 1, J), weight (V, J), bias (V,).
+
+    V counts a joiner's durations, too.
+    """
     joiner = model.joiner
     return (
         joiner.enc_proj(batch.enc_out),
@@ -81,6 +85,20 @@ class TransducerLossConfig(LossConfig):
         if self.backend in peers and not self.has_peers():
             raise ValueError(
                 f"loss.backend={self.backend.name} computes loss=full only"
+            )
+
+    def check_durations(self, durations: Sequence[int]) -> None:
+        """Raise ValueError for other moves than those of the durations."""
+        super().check_durations(durations)
+        if durations and self.topology is not Topology.REGULAR:
+            raise ValueError(
+                f"loss.topology={self.topology.name} and joiner.durations="
+                f"{[*durations]}: durations are the moves themselves; choose REGULAR, "
+                "without a duration of 0 where one label a frame is wanted"
+            )
+        if durations and self.backend in (Backend.TORCHAUDIO, Backend.K2):
+            raise ValueError(
+                f"loss.backend={self.backend.name} knows no durations; choose AUTO"
             )
 
     @property

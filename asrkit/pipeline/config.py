@@ -61,10 +61,11 @@ class Config:
     """Of initialisation, data order, augmentation and dropout."""
 
     def __post_init__(self) -> None:
-        """Check the numbers; name the error rate that stages go by."""
+        """Check what has to fit; name the error rate that stages go by."""
         check_range(self, "", "num_epochs", above=0)
         check_range(self, "", "num_updates", least=1)
         check_range(self, "", "seed", least=0)
+        self.loss.check_durations(self.joiner.durations)
         self.pipeline = self.pipeline.selecting(self.decode.unit.scalar)
 
     @property

@@ -44,7 +44,8 @@ def run_pipeline(config: Config, world: World) -> None:
     views = {name: for_stage(config, name) for name in pipeline.order}
     trained = [views[name] for name in pipeline.training()]
     if trained:
-        choose_search(trained[-1].decode, trained[-1].loss)
+        last = trained[-1]
+        choose_search(last.decode, last.loss, last.joiner)
     # It opens the data: mistakes that can be told without them come before.
     config = decide_sampling_rate(config)
     views = {n: replace(view, features=config.features) for n, view in views.items()}

@@ -1,14 +1,17 @@
 """The best path through a transducer lattice."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from asrkit.transducer.checks import check_arcs
+from asrkit.transducer.lattices.jumps import JumpArcs, JumpScan, scan_jumps
 from asrkit.transducer.lattices.layout import Layout, pay_blank
 from asrkit.transducer.lattices.recursion import scan
-from asrkit.transducer.rules import Topology
+from asrkit.transducer.rules import Rules, Topology
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def viterbi_align(
     token_lens: Tensor,
     *,
     topology: Topology | str = Topology.REGULAR,
+    duration_log_probs: Mapping[int, Tensor] | None = None,
 ) -> BestPaths:
     """Find the best path; of equally good ones that with the earliest labels.
 
@@ -51,7 +55,10 @@ def viterbi_align(
         label_log_probs: log p(label u + 1 | t, u), (B, T, U).
         enc_lens: (B,), int64.
         token_lens: (B,), int64.
-        topology: Which moves there are.
+        topology: Which moves there are; with durations MONOTONIC means that no label
+            stays in its frame.
+        duration_log_probs: log p(d | t, u) of each duration d in frames (TDT),
+            (B, T, U + 1) each; None: arcs move on as the topology says.
 
     Raises:
         ValueError: An argument is out of range.
@@ -62,6 +69,13 @@ def viterbi_align(
         names=("blank_log_probs", "label_log_probs"),
     )  # fmt: skip
     B, T, U = label_log_probs.shape
+    if duration_log_probs is not None:
+        rules = Rules(durations=(*duration_log_probs,))
+        arcs = blank_log_probs, F.pad(label_log_probs, (0, 1))
+        joined = JumpArcs.join(
+            (*arcs, *duration_log_probs.values()), enc_lens, token_lens, rules
+        )
+        return _best_jumps(joined, stays=topology is Topology.REGULAR)
     if topology is Topology.CONSTRAINED:
         label_log_probs = pay_blank(blank_log_probs, label_log_probs)
     layout = Layout(enc_lens, token_lens, T, U, topology)
@@ -84,3 +98,47 @@ def viterbi_align(
         frames.scatter_(1, torch.where(back, row[:, None], U), frame)
     frames = frames[:, :U].masked_fill((score == -torch.inf)[:, None], -1)
     return BestPaths(score.to(blank_log_probs.dtype), frames)
+
+
+def _best_jumps(arcs: JumpArcs, *, stays: bool) -> BestPaths:
+    """Find the best path of arcs that jump; `stays`: labels may stay in their frame."""
+    durations, layout = arcs.durations, arcs.layout
+    if not stays and 0 in durations:
+        arcs.move[durations.index(0)].fill_(-torch.inf)
+    _, W, B = arcs.stay[0].shape
+    start = torch.zeros_like(layout.token_lens)
+    paths = scan_jumps(arcs.forward(), durations, start, torch.amax)
+    score = paths.total(layout.token_lens)
+    no_path = score == -torch.inf
+    frames = start.new_full((B, W), -1)
+    steps = start.new_tensor(durations)
+    # From the end back to the beginning; without a path there is no way.
+    t, u = (x.masked_fill(no_path, 0) for x in (layout.enc_lens, layout.token_lens))
+    while bool((going := (t > 0) | (u > 0)).any()):
+        best = _ways(arcs, paths, t, u).argmax(dim=0)
+        is_label = going & (best >= len(durations))
+        t = torch.where(going, t - steps[best % len(durations)], t)
+        # The last column takes what is no label.
+        frames.scatter_(1, torch.where(is_label, u - 1, W - 1)[:, None], t[:, None])
+        u = u - is_label.long()
+    return BestPaths(score.to(arcs.stay[0].dtype), frames[:, : W - 1])
+
+
+def _ways(arcs: JumpArcs, paths: JumpScan, t: Tensor, u: Tensor) -> Tensor:
+    """Return the best scores of the ways into cells t, u (B,): (2Q, B).
+
+    Blanks first: of equal ways they are last in a path, which means labels early.
+    """
+    T, W, B = arcs.stay[0].shape
+    cells, utterance = paths.cells(T, W), torch.arange(B, device=t.device)
+    move = [F.pad(x, (0, 0, 0, 1), value=-torch.inf) for x in arcs.move]
+    ways = []
+    for part, row in ((arcs.stay, u), (move, u - 1)):
+        for arc, d in zip(part, arcs.durations, strict=True):
+            there = (t >= d) & (t - d < T) & (row >= 0)
+            frame, row_there = (t - d).clamp(0, T - 1), row.clamp(min=0)
+            at = frame, row_there, utterance
+            offset = paths.offsets[paths.P + frame + row_there, utterance]
+            way = cells[at].double() + offset + arc[at]
+            ways.append(way.masked_fill(~there, -torch.inf))
+    return torch.stack(ways)

@@ -1,5 +1,7 @@
 """Fused transducer loss: exact, tiled over time, logits never held."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -37,6 +39,8 @@ def fused_loss(
     delay_penalty: float = 0.0,
     fastemit: float = 0.0,
     hat: bool = False,
+    durations: Sequence[int] = (),
+    sigma: float = 0.0,
     impossible: Impossible | str = Impossible.ZERO,
     backend: Backend | str = Backend.AUTO,
 ) -> Tensor:
@@ -67,6 +71,8 @@ def fused_loss(
         delay_penalty: Added to labels.
         fastemit: Growth of gradients through labels.
         hat: Blank as a sigmoid.
+        durations: Of arcs, not in a band; weight (V + Q, J) and bias (V + Q,) then.
+        sigma: Taken from each arc's log-probability.
         impossible: "zero" or "inf".
         backend: AUTO, TORCH or TRITON.
 
@@ -81,7 +87,15 @@ def fused_loss(
         tokens,
         enc_lens,
         token_lens,
-        rules=Rules(Topology(topology), blank_id, delay_penalty, fastemit, hat),
+        rules=Rules(
+            Topology(topology),
+            blank_id,
+            delay_penalty,
+            fastemit,
+            hat,
+            (*durations,),
+            sigma,
+        ),
         ranges=ranges,
         allowed=allowed,
         backend=backend,
@@ -92,11 +106,12 @@ def fused_loss(
     return reduce_losses(losses, reduction, impossible)
 
 
-def choose_budget(enc_proj: Tensor, weight: Tensor) -> Budget:
+def choose_budget(enc_proj: Tensor, weight: Tensor, rules: Rules) -> Budget:
     """Choose tiles for a device from the size of a cell."""
     device = "cpu" if enc_proj.device.type == "cpu" else "cuda"
     size = torch.promote_types(enc_proj.dtype, torch.float32).itemsize
     # Kept logits save the second evaluation; on a GPU the products are cheap and memory
     # is not.
     keep = _KEEP[device] // (size * weight.shape[-2])
-    return Budget(tile_cells(enc_proj, weight), keep, _GROUP[device])
+    group = _GROUP[device] // (1 + len(rules.durations))  # each is two arcs a cell
+    return Budget(tile_cells(enc_proj, weight), keep, group)

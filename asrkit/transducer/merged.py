@@ -10,8 +10,8 @@ from torch import Tensor
 from asrkit.transducer.arcs import arc_log_probs, logit_gradient
 from asrkit.transducer.rules import Rules
 
-Occupy = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
-"""Maps arcs to log-likelihoods and occupations, as `lattice.occupy` does."""
+Occupy = Callable[..., tuple[Tensor, ...]]
+"""Maps arcs to log-likelihoods and occupations, as `occupy_whole` does."""
 
 
 def merged_losses(
@@ -26,7 +26,7 @@ def merged_losses(
     """Return the loss of each utterance, (B,); +inf where there is no path.
 
     Args:
-        logits: (B, T, W, V); W is U + 1, or R of a pruned lattice.
+        logits: (B, T, W, V + Q); W is U + 1, or R of a pruned lattice; Q durations.
         index: Id of the next label of every cell, (B, T, W), int64.
         enc_lens: Valid frames, (B,), int64.
         rules: How logits become scores.
@@ -53,8 +53,10 @@ class _MergedLoss(torch.autograd.Function):
         reuse_logits: bool,
     ) -> Tensor:
         """Return the loss of each utterance, (B,)."""
-        blank, label, normalizer = arc_log_probs(_precise(logits), index, rules)
-        log_likelihood, *occupations = occupy(blank, rules.penalize(label, enc_lens))
+        found = arc_log_probs(_precise(logits), index, rules)
+        blank, label, normalizer, *jumps = found
+        label = rules.penalize(label, enc_lens)
+        log_likelihood, *occupations = occupy(blank, label, *jumps)
         ctx.save_for_backward(logits, normalizer, index, *occupations)
         ctx.rules, ctx.reuse_logits = rules, reuse_logits
         return -log_likelihood
@@ -66,15 +68,14 @@ class _MergedLoss(torch.autograd.Function):
         # Occupations are the gradient of log P by the arcs (Graves, 2012, section 2.4),
         # so no graph of the recursion is kept: the chain rule starts from them.
         scale = grad_outputs[0][:, None, None]
-        blank, label = ctx.rules.arc_gradients(*(x * scale for x in occupations))
+        arcs = ctx.rules.arc_gradients(*(x * scale for x in occupations))
         precise = _precise(logits)
         fresh = precise is logits and not ctx.reuse_logits
         gradient = logit_gradient(
             precise,
             normalizer,
             index,
-            blank,
-            label,
+            arcs,
             ctx.rules,
             out=torch.empty_like(precise) if fresh else precise,
         )

@@ -21,9 +21,10 @@ def peer_losses(
     Raises:
         InputError: It is not installed or does not know the rules.
     """
-    if rules.fastemit or rules.hat:
+    if rules.fastemit or rules.hat or rules.durations:
         raise InputError(
-            f"backend={backend.value} has no fastemit and no hat; choose backend=torch"
+            f"backend={backend.value} has no fastemit, hat or durations; choose "
+            "backend=torch"
         )
     # The peers want tensors that are no longer than the longest utterance.
     frames, labels = int(enc_lens.max()), int(token_lens.max())

@@ -1,6 +1,7 @@
 """What all transducer losses agree on: topology, blank, penalties, reduction."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -54,6 +55,12 @@ class Rules:
     """Share by which the gradient through labels grows (Yu et al., 2021)."""
     hat: bool = False
     """Blank is a sigmoid of its logit, labels a softmax of theirs (Variani, 2020)."""
+    durations: tuple[int, ...] = ()
+    """Frames that an arc may move on by (TDT, Xu et al., 2023): as many logits of a
+    softmax of their own follow those of the tokens; none: the topology tells."""
+    sigma: float = 0.0
+    """Taken from each arc's log-probability where there are durations, so that paths of
+    fewer arcs get more (Xu et al., 2023: logit under-normalization)."""
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -61,6 +68,15 @@ class Rules:
             raise ValueError(f"hat needs blank_id 0, got {self.blank_id}")
         if self.fastemit < 0:
             raise ValueError(f"fastemit is negative: {self.fastemit}")
+        if self.durations:
+            check_durations("durations", self.durations)
+            if self.topology is not Topology.REGULAR:
+                raise ValueError(
+                    "durations need topology regular: they are the moves themselves, "
+                    f"got {self.topology.value}"
+                )
+        elif self.sigma:
+            raise ValueError(f"sigma={self.sigma:g} needs durations")
 
     def penalize(self, label: Tensor, enc_lens: Tensor) -> Tensor:
         """Add the delay penalty to label arcs (B, T, W)."""
@@ -72,16 +88,38 @@ class Rules:
         middle = (enc_lens.to(label.dtype) - 1) / 2
         return label + (self.delay_penalty * (middle[:, None] - times))[..., None]
 
-    def arc_gradients(self, blank: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    def split(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Part the joiner's outputs (..., V + Q): tokens (..., V), durations (..., Q).
+
+        Q is 0 where there are no durations.
+        """
+        V = outputs.shape[-1] - len(self.durations)
+        return outputs[..., :V], outputs[..., V:]
+
+    def arc_gradients(
+        self, blank: Tensor, label: Tensor, *durations: Tensor
+    ) -> tuple[Tensor, ...]:
         """Turn occupations (..., W) into the gradient of the log-likelihood.
 
-        With respect to the log-probabilities of blank and label, as the lattice got
-        them before `penalize`.
+        With respect to the log-probabilities of blank, label and durations, as the
+        lattice got them before `penalize`.
         """
         if self.topology is Topology.CONSTRAINED:
             # The blank that a label arc pays belongs to the next row.
             blank = blank + F.pad(label, (1, 0))[..., : blank.shape[-1]]
-        return blank, label * (1.0 + self.fastemit) if self.fastemit else label
+        if self.fastemit:
+            label = label * (1.0 + self.fastemit)
+        return blank, label, *durations
+
+
+def check_durations(name: str, durations: Sequence[int]) -> None:
+    """Raise ValueError for durations that leave frames out of reach."""
+    good = min(durations) >= 0 and len({*durations}) == len(durations)
+    if not good or 1 not in durations:
+        raise ValueError(
+            f"{name} must be different numbers of frames from 0 on, 1 among them, e.g. "
+            f"[0, 1, 2, 3, 4], got {[*durations]}"
+        )
 
 
 def reduce_losses(

@@ -4,6 +4,8 @@ Braun, McDermott and Hsiao, "Neural transducer training: reduced memory consumpt
 sample-wise computation", ICASSP 2023 (arXiv 2211.16270).
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from asrkit.transducer.backends import Backend
@@ -39,6 +41,8 @@ def sample_wise_loss(
     delay_penalty: float = 0.0,
     fastemit: float = 0.0,
     hat: bool = False,
+    durations: Sequence[int] = (),
+    sigma: float = 0.0,
     impossible: Impossible | str = Impossible.ZERO,
     backend: Backend | str = Backend.AUTO,
 ) -> Tensor:
@@ -69,6 +73,8 @@ def sample_wise_loss(
         delay_penalty: Added to labels.
         fastemit: Growth of gradients through labels.
         hat: Blank as a sigmoid.
+        durations: Of arcs, not in a band; weight (V + Q, J) and bias (V + Q,) then.
+        sigma: Taken from each arc's log-probability.
         impossible: "zero" or "inf".
         backend: AUTO, TORCH or TRITON.
 
@@ -85,11 +91,19 @@ def sample_wise_loss(
         tokens,
         enc_lens,
         token_lens,
-        rules=Rules(Topology(topology), blank_id, delay_penalty, fastemit, hat),
+        rules=Rules(
+            Topology(topology),
+            blank_id,
+            delay_penalty,
+            fastemit,
+            hat,
+            (*durations,),
+            sigma,
+        ),
         ranges=ranges,
         allowed=allowed,
         backend=backend,
-        budget=lambda enc, weight: Budget(
+        budget=lambda enc, weight, _: Budget(
             min(max_cells, tile_cells(enc, weight)),
             max_cells,
             max_cells,

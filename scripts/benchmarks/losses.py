@@ -28,6 +28,7 @@ from torch import Tensor
 from asrkit.utils.memory import PeakMemory
 
 Result = dict[str, Any]
+DURATIONS = (0, 1, 2, 3, 4)
 
 
 class Inputs:
@@ -81,11 +82,22 @@ class Inputs:
         """What losses from projections take."""
         return self.enc, self.pred, self.weight, self.bias
 
-    def join(self, pred: Tensor | None = None) -> Tensor:
+    @property
+    def with_durations(self) -> tuple[Tensor, Tensor]:
+        """Weight (V + Q, J) and bias (V + Q,) of a layer that has durations, too."""
+        more = self.weight[: len(DURATIONS)], self.bias[: len(DURATIONS)]
+        return torch.cat([self.weight, more[0]]), torch.cat([self.bias, more[1]])
+
+    def join(
+        self,
+        pred: Tensor | None = None,
+        outputs: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         """Evaluate the joiner in all cells, or in the band of a gathered pred."""
         pred = self.pred[:, None] if pred is None else pred
         hidden = torch.tanh(self.enc[:, :, None] + pred)
-        weight, bias = self.weight.to(hidden.dtype), self.bias.to(hidden.dtype)
+        weight, bias = outputs or (self.weight, self.bias)
+        weight, bias = weight.to(hidden.dtype), bias.to(hidden.dtype)
         return torch.nn.functional.linear(hidden, weight, bias)
 
     def simple(self) -> tuple[Tensor, Tensor]:
@@ -121,6 +133,24 @@ def sample_wise(x: Inputs) -> Tensor:
     from asrkit.transducer.sample_wise import sample_wise_loss
 
     return sample_wise_loss(*x.side, *x.batch)
+
+
+def tdt_full(x: Inputs) -> Tensor:
+    """Tokens and durations, all logits in memory."""
+    from asrkit.transducer.full import transducer_loss
+
+    logits = x.join(outputs=x.with_durations)
+    return transducer_loss(
+        logits, *x.batch, durations=DURATIONS, sigma=0.02, reuse_logits=True
+    )
+
+
+def tdt_fused(x: Inputs) -> Tensor:
+    """Tokens and durations, tiled over time."""
+    from asrkit.transducer.fused import fused_loss
+
+    sides = x.enc, x.pred, *x.with_durations
+    return fused_loss(*sides, *x.batch, durations=DURATIONS, sigma=0.02)
 
 
 def pruned(x: Inputs, simple_scale: float = 0.5) -> Tensor:
@@ -223,8 +253,8 @@ def lattice(x: Inputs) -> Tensor:
 MODES: dict[str, Callable[[Inputs], Tensor]] = {
     f.__name__: f
     for f in (
-        full, fused, sample_wise, pruned, sampled, viterbi, lattice,
-        torchaudio, k2, k2_pruned, warprnnt_numba,
+        full, fused, sample_wise, tdt_full, tdt_fused, pruned, sampled, viterbi,
+        lattice, torchaudio, k2, k2_pruned, warprnnt_numba,
     )
 }  # fmt: skip
 PEER = "torchaudio"  # what ratios are to

@@ -144,7 +144,11 @@ CHANGING = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", [[], CHANGING], ids=["default", "changing"])
+@pytest.mark.parametrize(
+    "loss",
+    [[], CHANGING, ["joiner=tdt", "loss.omega=0.5"]],
+    ids=["default", "changing", "durations"],
+)
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path, loss):
     settings = ["num_epochs=12", "trainer.validate_every=12", *loss]
     whole = train(manifests, tmp_path / "whole", *settings)

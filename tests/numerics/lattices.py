@@ -78,3 +78,31 @@ def path_scores(blank, label, topology, *, delay_penalty=0.0, first=None, R=None
         if allowed:
             scores.append(score)
     return torch.stack(scores) if scores else blank.new_full((1,), -torch.inf)
+
+
+def walk_jumps(
+    log_probs, q, labels, durations, *, sigma=0.0, delay_penalty=0.0, stays=True
+):
+    """Yield log-score and labels' frames of all paths, walking each of them.
+
+    log_probs (T, U + 1, V) and q (T, U + 1, Q); `stays`: labels may have duration 0.
+    """
+    T, U = len(log_probs), len(labels)
+
+    def walk(t, u):
+        if t == T:
+            if u == U:
+                yield torch.zeros((), dtype=log_probs.dtype), []
+            return
+        for i, d in enumerate(durations):
+            moved = q[t, u, i] - sigma
+            if d > 0 and t + d <= T:
+                for rest, frames in walk(t + d, u):
+                    yield moved + log_probs[t, u, 0] + rest, frames
+            if u < U and t + d < T and (d or stays):
+                late = delay_penalty * ((T - 1) / 2 - t)
+                for rest, frames in walk(t + d, u + 1):
+                    score = moved + log_probs[t, u, labels[u]] + late + rest
+                    yield score, [t, *frames]
+
+    yield from walk(0, 0)

@@ -44,7 +44,7 @@ def encode(T, seed=1):
     return 2 * torch.randn(1, T, 8, dtype=torch.float64)
 
 
-def make_model(vocab_size=4, seed=0, context_size=2, hat=False):
+def make_model(vocab_size=4, seed=0, context_size=2, hat=False, durations=()):
     torch.manual_seed(seed)
     encoder = ConformerConfig(
         num_layers=1, dim=8, num_heads=2, ff_dim=8, kernel_size=3, dropout=0.0,
@@ -53,7 +53,7 @@ def make_model(vocab_size=4, seed=0, context_size=2, hat=False):
     model = ModelConfig(
         encoder=encoder,
         predictor=PredictorConfig(dim=8, dropout=0.0, context_size=context_size),
-        joiner=JoinerConfig(dim=8, hat=hat),
+        joiner=JoinerConfig(dim=8, hat=hat, durations=[*durations]),
     ).build(num_bins=80, vocab_size=vocab_size)
     for part in (model.joiner, model.predictor, model.ctc_head):
         for parameter in part.parameters():

@@ -138,6 +138,18 @@ def test_sampled(scope, banded):
     compare(sampled_loss, inputs, 1e-4, *to_device(*batch), **options)
 
 
+def test_fused_with_durations(monkeypatch):
+    monkeypatch.setattr(
+        "asrkit.transducer.fused.choose_budget", lambda *_: Budget(24, 0, 40)
+    )
+    inputs, batch = projections(3, 7, V=21, J=19, dtype=torch.float32, possible=False)
+    batch[0] = 1 + batch[0] % 17
+    options = {"durations": (0, 1, 3), "sigma": 0.1}
+    compare(fused_loss, inputs, 1e-4, *to_device(*batch), **options)
+    inputs = [inputs[0].bfloat16(), inputs[1].bfloat16(), inputs[2] / 4, inputs[3]]
+    compare(fused_loss, inputs, 1e-2, *to_device(*batch), **options)
+
+
 def test_bfloat16_operands():
     inputs, batch = projections(3, V=18, J=32, dtype=torch.float32)
     inputs = [inputs[0].bfloat16(), inputs[1].bfloat16(), inputs[2] / 4, inputs[3]]

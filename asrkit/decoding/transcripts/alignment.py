@@ -32,7 +32,8 @@ def align_by_transducer(
 ) -> list[Hypothesis | None]:
     """Find the best path through each utterance's transducer lattice.
 
-    Two numbers are kept of a cell (t, u), the (B, T, U + 1, V) logits never are.
+    Of a cell (t, u) two numbers are kept, and one for each duration of the joiner; the
+    (B, T, U + 1, V) logits never are.
 
     Args:
         model: The recognizer.
@@ -47,8 +48,16 @@ def align_by_transducer(
         more labels than frames: the regular topology could emit all of them in one
         frame, but nobody speaks that fast.
     """
-    blank, label = _transducer_arcs(model, enc_out, tokens, token_lens)
-    found = viterbi_align(blank, label, enc_lens, token_lens, topology=topology)
+    blank, label, *jumps = _transducer_arcs(model, enc_out, tokens, token_lens)
+    durations = dict(zip(model.joiner.durations, jumps, strict=True))
+    found = viterbi_align(
+        blank,
+        label,
+        enc_lens,
+        token_lens,
+        topology=topology,
+        duration_log_probs=durations or None,
+    )
     frames = found.label_frames
     probabilities = label.gather(1, frames.clamp(min=0)[:, None]).squeeze(1).exp()
     possible = (found.score > -torch.inf) & (token_lens <= enc_lens)
@@ -57,23 +66,25 @@ def align_by_transducer(
 
 def _transducer_arcs(
     model: AsrModel, enc_out: Tensor, tokens: Tensor, token_lens: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the log-probabilities of blank (B, T, U + 1) and label (B, T, U)."""
+) -> list[Tensor]:
+    """Return the log-probabilities of blank (B, T, U + 1) and label (B, T, U).
+
+    And those of the joiner's durations, (B, T, U + 1) each.
+    """
     joiner = model.joiner
-    rules = Rules(hat=joiner.hat)
+    rules = Rules(hat=joiner.hat, durations=joiner.durations)
     enc_proj = joiner.enc_proj(enc_out)
     pred_proj = joiner.pred_proj(model.predictor(tokens))
     index = next_labels(tokens, token_lens)[:, None]
     widest = max(model.vocab_size, enc_proj.shape[2])
     frames = max(1, _NUMBERS_AT_ONCE // (index.numel() * widest))
-    blanks, labels = [], []
+    parts = []
     for some in enc_proj.split(frames, dim=1):
         logits = joiner(some[:, :, None], pred_proj[:, None]).float()
         ids = index.expand(-1, some.shape[1], -1)
-        blank, label, _ = arc_log_probs(logits, ids, rules)
-        blanks.append(blank)
-        labels.append(label[..., :-1])
-    return torch.cat(blanks, dim=1), torch.cat(labels, dim=1)
+        blank, label, _, *jumps = arc_log_probs(logits, ids, rules)
+        parts.append([blank, label[..., :-1], *jumps])
+    return [torch.cat(part, dim=1) for part in zip(*parts, strict=True)]
 
 
 @torch.inference_mode()

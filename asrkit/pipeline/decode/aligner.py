@@ -78,7 +78,10 @@ class Aligner:
     @property
     def max_cells(self) -> int:
         """Frames times labels of the longest recording that it takes."""
-        return min(MAX_CELLS[by] for by in self.uses)
+        # Two durations of a joiner take as much as a cell does without.
+        durations = self.recognizer.model.joiner.durations
+        more = {By.TRANSDUCER: 1 + len(durations) // 2}
+        return min(MAX_CELLS[by] // more.get(by, 1) for by in self.uses)
 
     def frames(self, samples: Tensor) -> int:
         """Return the number of encoder frames of audio (S,)."""

@@ -6,13 +6,16 @@ from asrkit.decoding.greedy import GreedyConfig
 from asrkit.decoding.modified_beam_search import ModifiedBeamSearchConfig
 from asrkit.decoding.search import Search, SearchConfig
 from asrkit.losses.criterion import LossConfig
+from asrkit.models.joiner import JoinerConfig
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.for_stage import for_stage
 from asrkit.transducer.rules import Topology
 from asrkit.utils.errors import InputError
 
 
-def choose_search(decode: SearchConfig, loss: LossConfig) -> SearchConfig:
+def choose_search(
+    decode: SearchConfig, loss: LossConfig, joiner: JoinerConfig
+) -> SearchConfig:
     """Return a search, fit to the paths that a loss trains.
 
     Raises:
@@ -25,10 +28,18 @@ def choose_search(decode: SearchConfig, loss: LossConfig) -> SearchConfig:
             f"decode={'ctc_greedy' if decode.needs == 'transducer' else 'greedy'}, or "
             f"give loss.weights.{decode.needs} a weight"
         )
+    if joiner.durations and decode.needs == "transducer" and not decode.jumps:
+        raise InputError(
+            f"decode={decode.name} moves on frame by frame, but this run's joiner says "
+            f"how far (joiner.durations={joiner.durations}); choose decode=greedy or "
+            "decode=beam_search"
+        )
     return decode.fit(loss.paths)
 
 
-def validation_search(decode: SearchConfig, loss: LossConfig) -> SearchConfig:
+def validation_search(
+    decode: SearchConfig, loss: LossConfig, joiner: JoinerConfig
+) -> SearchConfig:
     """Return the search for validation in a stage.
 
     It is the run's, or the greedy one where the stage does not train what that needs.
@@ -36,7 +47,7 @@ def validation_search(decode: SearchConfig, loss: LossConfig) -> SearchConfig:
     if decode.needs not in loss.trained:
         greedy = GreedyConfig if "transducer" in loss.trained else CtcGreedyConfig
         decode = greedy()
-    return choose_search(decode, loss)
+    return choose_search(decode, loss, joiner)
 
 
 def list_search(loss: LossConfig) -> Search:

@@ -125,7 +125,8 @@ def load_recognizer(
     config: Config = read_config(state["config"])
     if change is not None:
         config = change(config)
-    config.decode = choose_search(config.decode, last_loss(config))
+    loss = last_loss(config)
+    config.decode = choose_search(config.decode, loss, config.joiner)
     tokenizer = tokenizer_from_files(state["tokenizer"])
     model = config.model.build(config.features.num_bins, tokenizer.vocab_size)
     load_weights(model, state, path)

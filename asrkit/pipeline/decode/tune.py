@@ -138,6 +138,7 @@ def score_lists(
             impossible="inf",
             topology=topology,
             hat=joiner.hat,
+            durations=joiner.durations,
         )
         flat = iter((-losses).tolist())
         scores += [[next(flat) for _ in nbest] for nbest in part]

@@ -36,7 +36,8 @@ _SHOWN = 20  # differences in the log
 
 def search_greedily(config: Config) -> Config:
     """Replace the run's search by the greedy one, without anything fused."""
-    config.decode = validation_search(GreedyConfig(), last_loss(config))
+    loss = last_loss(config)
+    config.decode = validation_search(GreedyConfig(), loss, config.joiner)
     return config
 
 

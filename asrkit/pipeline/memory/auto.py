@@ -96,7 +96,7 @@ def decide(run: StageRun, path: Path) -> Decision:
 def make_planner(run: StageRun, utterances: Utterances, passes: Passes) -> Planner:
     """Put together what measures and predicts a stage."""
     config = run.config
-    costs = Costs(config.loss, run.tokenizer.vocab_size, config.joiner.dim)
+    costs = Costs.of(config.loss, config.joiner, run.tokenizer.vocab_size)
     return Planner(utterances, costs, passes)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from asrkit.losses.criterion import LossConfig
+from asrkit.losses.criterion import CELL_NUMBERS, LossConfig
+from asrkit.models.joiner import JoinerConfig
 from asrkit.pipeline.memory.shapes import Shape
 
 Terms = tuple[float, ...]
@@ -21,9 +22,16 @@ class Costs:
 
     loss: LossConfig
     vocab_size: int
-    """V."""
+    """V, and what durations add to it."""
     joiner_dim: int
     """J."""
+
+    @classmethod
+    def of(cls, loss: LossConfig, joiner: JoinerConfig, vocab_size: int) -> "Costs":
+        """Count what a loss keeps of a joiner's outputs."""
+        # Each duration is a logit of a cell, and as many arcs as a plain lattice has.
+        durations = len(joiner.durations) * (1 + CELL_NUMBERS)
+        return cls(loss, vocab_size + durations, joiner.dim)
 
     def terms(self, shape: Shape) -> Terms:
         """Return what peak memory is a sum of, up to factors.

@@ -60,7 +60,8 @@ def load_source(run: StageRun, source: str) -> Recognizer:
         best_of(run.exp_dir, source),
         run.world.device,
         change=lambda config: replace(
-            config, decode=validation_search(config.decode, last_loss(config))
+            config,
+            decode=validation_search(config.decode, last_loss(config), config.joiner),
         ),
     )
 

@@ -17,6 +17,7 @@ from asrkit.data.batches.loader import Attach
 from asrkit.data.features.augment import AugmentConfig
 from asrkit.data.features.chunks import ChunkConfig
 from asrkit.data.left_out import LeftOutList
+from asrkit.losses.exact import OF_JUMPS, summarize_jumps
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.decode.choose_search import list_search, validation_search
 from asrkit.pipeline.decode.recognizer import describe
@@ -242,7 +243,7 @@ def build_trainer(run: StageRun, task: AsrTask) -> Trainer:
         length=length_of(run, stage.takes_rest_of),
         validate=Validation(
             batches=DevBatches(config, corpus.dev, run.tokenizer, run.world, attach),
-            search=validation_search(config.decode, config.loss).build(),
+            search=validation_search(config.decode, config.loss, config.joiner).build(),
             tokenizer=run.tokenizer,
             unit=config.decode.unit,
             world=run.world,
@@ -354,7 +355,7 @@ def summarize(sums: Mapping[str, float]) -> dict[str, float]:
         return scalars
     tokens, frames = max(sums["tokens"], 1.0), sums["frames"]
     known = {"tokens", "frames", "updates", "utterances", "audio_seconds"}
-    known |= {"gradient_norm", "wall_seconds", "without_path", *_OF_FRAMES}
+    known |= {"gradient_norm", "wall_seconds", "without_path", *_OF_FRAMES, *OF_JUMPS}
     for name, value in sums.items():
         if name not in known:
             scalars[f"{name}_per_token"] = value / tokens
@@ -362,6 +363,7 @@ def summarize(sums: Mapping[str, float]) -> dict[str, float]:
     for name, scalar in _OF_FRAMES.items():
         if name in sums:
             scalars[scalar] = sums[name] / frames
+    scalars |= summarize_jumps(sums)
     if "without_path" in sums:
         scalars["utterances_without_path"] = sums["without_path"]
     scalars["gradient_norm"] = sums["gradient_norm"] / sums["updates"]

@@ -11,6 +11,7 @@ from asrkit.decoding.scoring.error_unit import ErrorUnit
 from asrkit.decoding.scoring.score import Hypothesis, error_rate
 from asrkit.decoding.search import Search
 from asrkit.losses.criterion import LossConfig
+from asrkit.losses.exact import summarize_jumps
 from asrkit.pipeline.decode.decode_set import pair
 from asrkit.pipeline.tasks.asr_task import AsrTask
 from asrkit.pipeline.tasks.moved_labels import LABELS_MOVED, Frames, MovedLabels
@@ -107,6 +108,7 @@ class Validation:
             "loss_per_frame": total["loss"] / total["frames"],
             self.unit.scalar: error_rate(hypotheses, self.unit),
         }
+        scalars |= summarize_jumps(total)
         if _RISK in total:
             risk = total[_RISK] / max(total["tokens"], 1.0)
             scalars[f"{_RISK}_per_token"] = risk

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from asrkit.transducer.backends import Backend
 
-_RENORMALIZE = 8  # steps between subtractions of the largest score
+RENORMALIZE = 8
+"""Steps between two subtractions of the largest score."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def scan(
             torch.where(up, both[1:], both[:W], out=after[step])
         # Scores of long paths are large and differ little: relative to the best one,
         # float32 keeps the difference (Rabiner, 1989, section V.A, scales likewise).
-        if step % _RENORMALIZE == _RENORMALIZE - 1:
+        if step % RENORMALIZE == RENORMALIZE - 1:
             largest = after[step].amax(dim=0).clamp_(min=-1e30)
             after[step].sub_(largest)
             offsets[step + 1] = largest

@@ -1,6 +1,7 @@
 """Which cells of a batch a loss visits: the full lattice, or a pruned band."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -8,9 +9,9 @@ from torch import Tensor
 
 from asrkit.transducer.backends import Backend
 from asrkit.transducer.lattices.band import occupy_band
-from asrkit.transducer.lattices.lattice import occupy
+from asrkit.transducer.lattices.whole import occupy_whole
 from asrkit.transducer.merged import next_labels
-from asrkit.transducer.rules import Topology
+from asrkit.transducer.rules import Rules
 
 Piece = tuple[int, int, int]
 """Frames t0 up to t1 of utterance b: (b, t0, t1)."""
@@ -43,15 +44,20 @@ class Cells(ABC):
     def occupy(
         self,
         group: list[int],
-        blank: Tensor,
-        label: Tensor,
-        topology: Topology,
+        arcs: Sequence[Tensor],
+        rules: Rules,
         backend: Backend,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Run forward-backward over a group's padded arcs (G, T, W), twice the same.
+    ) -> tuple[Tensor, ...]:
+        """Run forward-backward over a group's padded arcs.
+
+        Args:
+            group: Utterances, G.
+            arcs: Log-probabilities of blank, label and durations, (G, T, W) each.
+            rules: How they make paths.
+            backend: TORCH or TRITON.
 
         Returns:
-            Log-likelihoods (G,), occupations of blank and label, (G, T, W).
+            Log-likelihoods (G,), occupations of all arcs, (G, T, W) each.
         """
 
     @abstractmethod
@@ -108,17 +114,18 @@ class FullCells(Cells):
     def occupy(
         self,
         group: list[int],
-        blank: Tensor,
-        label: Tensor,
-        topology: Topology,
+        arcs: Sequence[Tensor],
+        rules: Rules,
         backend: Backend,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """Run the full lattice."""
-        lens = self.enc_lens[group], self.token_lens[group]
-        total, blank, arcs = occupy(blank, label[..., :-1], *lens, topology, backend)
-        occupation = torch.zeros_like(label)
-        occupation[..., :-1] = arcs
-        return total, blank, occupation
+        return occupy_whole(
+            *arcs,
+            enc_lens=self.enc_lens[group],
+            token_lens=self.token_lens[group],
+            rules=rules,
+            backend=backend,
+        )
 
 
 class BandCells(Cells):
@@ -166,12 +173,12 @@ class BandCells(Cells):
     def occupy(
         self,
         group: list[int],
-        blank: Tensor,
-        label: Tensor,
-        topology: Topology,
+        arcs: Sequence[Tensor],
+        rules: Rules,
         backend: Backend,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """Run the pruned lattice."""
+        blank, label = arcs
         frames = blank.shape[1]
         allowed = None if self.allowed is None else self.allowed[group, :frames]
         return occupy_band(
@@ -180,7 +187,7 @@ class BandCells(Cells):
             self.ranges[group, :frames],
             self.enc_lens[group],
             self.token_lens[group],
-            topology,
+            rules.topology,
             self.next_labels.shape[1] - 1,
             backend,
             allowed,

@@ -13,8 +13,8 @@ from asrkit.transducer.rules import Rules
 from asrkit.transducer.tiled.cells import BandCells, Cells, FullCells
 from asrkit.transducer.tiled.tiles import Budget, TiledLoss, TileGradients
 
-ChooseBudget = Callable[[Tensor, Tensor], Budget]
-"""Chooses a budget from enc_proj and weight."""
+ChooseBudget = Callable[[Tensor, Tensor, Rules], Budget]
+"""Chooses a budget from enc_proj, weight and rules."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def make_problem(
     check_lattice_input(
         T,
         rows - 1,
-        V,
+        V - len(rules.durations),
         tokens,
         enc_lens,
         token_lens,
@@ -98,13 +98,16 @@ def make_problem(
         others={"enc_proj": enc_proj, "pred_proj": pred_proj, "weight": weight},
     )
     cells: Cells
+    if rules.durations and ranges is not None:
+        raise ValueError("ranges: a band holds no paths with durations; leave one out")
     if ranges is None:
         cells = FullCells(tokens, enc_lens, token_lens)
     else:
         check_ranges(ranges, ranges.shape[2], rows - 1, rules.topology)
         cells = BandCells(tokens, enc_lens, token_lens, ranges, allowed)
     backend = resolve(backend, enc_proj.device)
-    return LossProblem(cells, rules, backend, budget(enc_proj, weight), weights)
+    chosen = budget(enc_proj, weight, rules)
+    return LossProblem(cells, rules, backend, chosen, weights)
 
 
 def projected_losses(
@@ -122,8 +125,9 @@ def projected_losses(
     Args:
         enc_proj: (B, T, J).
         pred_proj: (B, U + 1, J).
-        weight: (V, J), or (B, V, J) with rows for each utterance.
-        bias: (V,), or (B, V).
+        weight: (V, J), or (V + Q, J) with Q durations, or (B, V, J) with rows for each
+            utterance.
+        bias: Like it, without J.
         problem: The rest.
     """
     inputs: tuple[Tensor, ...] = (enc_proj, pred_proj, weight, bias)

@@ -2,12 +2,12 @@
 
 The joiner is weight @ tanh(enc_proj + pred_proj) + bias. Pass 1 evaluates it tile by
 tile and keeps two numbers a cell, the log-probabilities of blank and of the next
-label; the lattice runs on those; pass 2 has each tile's logits again and turns them
-into gradients in place. Logits are kept from pass 1 to pass 2 where a group's fit the
-budget, and computed a second time where they do not. Sample-wise computation (Braun,
-McDermott and Hsiao, ICASSP 2023, arXiv 2211.16270) is the case of groups that are
-always kept. Utterances may have an output layer each (a sampled vocabulary's rows): no
-tile then holds cells of two.
+label, and one for each duration; the lattice runs on those; pass 2 has each tile's
+logits again and turns them into gradients in place. Logits are kept from pass 1 to pass
+2 where a group's fit the budget, and computed a second time where they do not.
+Sample-wise computation (Braun, McDermott and Hsiao, ICASSP 2023, arXiv 2211.16270) is
+the case of groups that are always kept. Utterances may have an output layer each (a
+sampled vocabulary's rows): no tile then holds cells of two.
 """
 
 from collections.abc import Iterable, Iterator
@@ -106,8 +106,9 @@ class TiledLoss:
         cells: Which cells.
         enc: enc_proj, (B, T, J).
         pred: pred_proj, (B, U + 1, J).
-        weight: (V, J), or (B, V, J) with rows for each utterance; float32 or better.
-        bias: (V,), or (B, V).
+        weight: (V + Q, J) with Q durations, or (B, V, J) with rows for each utterance;
+            float32 or better.
+        bias: Like it, without J.
         rules: How logits become scores.
         backend: TORCH or TRITON, for the lattice.
         scale: What each utterance's gradient is multiplied by, (B,).
@@ -148,36 +149,33 @@ class TiledLoss:
         shape = len(group), frames, max(cells.width(b) for b in group)
         blank = self.weight.new_full(shape, -torch.inf)
         label, normalizer = blank.clone(), torch.zeros_like(blank)
+        jumps = [blank.clone() for _ in self.rules.durations]
+        numbers = blank, label, normalizer, *jumps
         kept: list[Tensor | None] = []
         keep = keep and self.gradients is not None
         for pieces in tiles:
             arcs, logits = self.forward_tile(pieces, keep=keep)
-            for target, values in zip((blank, label, normalizer), arcs, strict=True):
+            for target, values in zip(numbers, arcs, strict=True):
                 _scatter(target, pieces, values, place, cells)
             kept.append(logits)
         label = self.rules.penalize(label, cells.enc_lens[group])
         total, *arcs_found = cells.occupy(
-            group, blank, label, self.rules.topology, self.backend
+            group, (blank, label, *jumps), self.rules, self.backend
         )
         if self.gradients is not None:
             scale = self.scale[group, None, None]
-            by_blank, by_label = self.rules.arc_gradients(
-                *(arc * scale for arc in arcs_found)
-            )
+            by_arc = self.rules.arc_gradients(*(arc * scale for arc in arcs_found))
             for pieces, logits in zip(tiles, kept, strict=True):
-                rows = [
-                    _gather(x, pieces, place, cells)
-                    for x in (normalizer, by_blank, by_label)
-                ]
+                rows = [_gather(x, pieces, place, cells) for x in (normalizer, *by_arc)]
                 self.backward_tile(pieces, logits, rows, self.gradients)
         return -total
 
     def forward_tile(
         self, pieces: list[Piece], *, keep: bool
-    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor | None]:
-        """Return log-probabilities of blank and label, normalizers, (n,) each.
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """Return what `arc_log_probs` does, (n,) each.
 
-        And the logits (n, V), if they are to be kept.
+        And the logits (n, V + Q), if they are to be kept.
         """
         logits = self.logits(pieces, self.hidden(pieces), keep=keep)
         arcs = arc_log_probs(logits, self.index(pieces), self.rules)
@@ -200,7 +198,7 @@ class TiledLoss:
         return hidden.tanh_()
 
     def logits(self, pieces: list[Piece], hidden: Tensor, *, keep: bool) -> Tensor:
-        """Return the joiner's output (n, V), in new memory if it is to be kept."""
+        """Return the joiner's output (n, V + Q), in new memory if it is to be kept."""
         weight, bias = (self.rows(pieces, x) for x in (self.weight, self.bias))
         shape = len(hidden), len(weight)
         out = weight.new_empty(shape) if keep else self.memory("logits", *shape)
@@ -217,8 +215,8 @@ class TiledLoss:
 
         Args:
             pieces: Of the tile.
-            logits: If they were kept, (n, V); overwritten.
-            rows: Normalizers, derivatives by blank and by label, (n,) each.
+            logits: If they were kept, (n, V + Q); overwritten.
+            rows: Normalizers, derivatives by blank, label and durations, (n,) each.
             gradients: Where it is added.
         """
         hidden = self.hidden(pieces)
@@ -227,8 +225,7 @@ class TiledLoss:
         if logits is None:
             logits = self.logits(pieces, hidden, keep=False)
         gradient = logit_gradient(
-            logits, rows[0], self.index(pieces), rows[1], rows[2], self.rules,
-            out=logits,
+            logits, rows[0], self.index(pieces), rows[1:], self.rules, out=logits
         )  # fmt: skip
         self.rows(pieces, gradients.weight).addmm_(gradient.T, hidden)
         self.rows(pieces, gradients.bias).add_(gradient.sum(dim=0))

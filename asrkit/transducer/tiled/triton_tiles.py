@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from asrkit.transducer.arcs import duration_gradient, duration_log_probs
 from asrkit.transducer.kernels.joiner import (
     JoinerTensors,
     TileRows,
@@ -26,13 +27,16 @@ class TritonTiledLoss(TiledLoss):
 
     def forward_tile(
         self, pieces: list[Piece], *, keep: bool
-    ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor | None]:
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         """Return what `TiledLoss.forward_tile` does; never keeps logits."""
         if self.weight.dtype == torch.float64:
             return super().forward_tile(pieces, keep=keep)
-        return arc_log_probs(
-            self._joiner(pieces), self._places(pieces), self.rules
-        ), None
+        joiner, places = self._joiner(pieces), self._places(pieces)
+        arcs: tuple[Tensor, ...] = arc_log_probs(joiner, places, self.rules)
+        if self.rules.durations:
+            logits = self._durations(evaluate_hidden(joiner, places))
+            arcs = *arcs, *duration_log_probs(logits)
+        return arcs, None
 
     def backward_tile(
         self,
@@ -46,35 +50,54 @@ class TritonTiledLoss(TiledLoss):
             return super().backward_tile(pieces, logits, rows, gradients)
         joiner, places = self._joiner(pieces), self._places(pieces)
         hidden = evaluate_hidden(joiner, places)
-        gradient = logit_gradient(joiner, hidden, places.index, rows, self.rules)
-        self.rows(pieces, gradients.weight).add_(_multiply(gradient.T, hidden))
-        bias = self.rows(pieces, gradients.bias)
+        gradient = logit_gradient(joiner, hidden, places.index, rows[:3], self.rules)
+        V = len(joiner.weight)
+        weight, bias = (
+            self.rows(pieces, x)[:V] for x in (gradients.weight, gradients.bias)
+        )
+        weight.add_(_multiply(gradient.T, hidden))
         bias.add_(gradient.sum(dim=0, dtype=torch.float32))
         d_hidden = _multiply(gradient, joiner.weight)
         del gradient  # before the sums below ask for memory
+        if self.rules.durations:
+            logits, wide = self._durations(hidden), hidden.float()
+            gradient = duration_gradient(logits, rows[3:], out=logits)
+            gradients.weight[V:].addmm_(gradient.T, wide)
+            gradients.bias[V:].add_(gradient.sum(dim=0))
+            d_hidden.addmm_(gradient, self.weight[V:])
         torch.ops.aten.tanh_backward.grad_input(d_hidden, hidden, grad_input=d_hidden)
         self.spread(pieces, d_hidden, gradients)
 
     def _joiner(self, pieces: list[Piece]) -> JoinerTensors:
         """Return what a tile's joiner consists of."""
         enc, pred, weight, bias = self._operands
-        V = weight.shape[-2]
-        rows = self.rows(pieces, weight), self.rows(pieces, bias)[:V]
+        rows = self.rows(pieces, weight), self.rows(pieces, bias)[: self._num_tokens]
         return JoinerTensors(enc, pred, *rows)
 
     @cached_property
     def _operands(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Lay the joiner out for kernels, once for all tiles."""
+        """Lay the joiner's tokens out for kernels, once for all tiles."""
         operand = torch.bfloat16 if self.enc.dtype == torch.bfloat16 else torch.float32
+        V = self._num_tokens
         # Kernels are compiled anew for pointers less aligned than to 16 bytes, such as
         # those to an utterance's part of a bias whose rows are of any length.
-        bias = F.pad(self.bias, (0, -self.bias.shape[-1] % 4))
+        bias = F.pad(self.bias[..., :V], (0, -V % 4))
         return (
             self.enc.reshape(-1, self.enc.shape[2]).contiguous(),
             self.pred.reshape(-1, self.pred.shape[2]).contiguous(),
-            self.weight.to(operand).contiguous(),
+            self.weight[..., :V, :].to(operand).contiguous(),
             bias.contiguous(),
         )
+
+    @property
+    def _num_tokens(self) -> int:
+        """V, the outputs that are no durations."""
+        return self.weight.shape[-2] - len(self.rules.durations)
+
+    def _durations(self, hidden: Tensor) -> Tensor:
+        """Return the logits of durations, (n, Q), float32, of hidden (n, J)."""
+        V = self._num_tokens
+        return torch.addmm(self.bias[V:], hidden.float(), self.weight[V:].T)
 
     def _places(self, pieces: list[Piece]) -> TileRows:
         """Find the rows of a tile's cells."""

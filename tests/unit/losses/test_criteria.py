@@ -1,11 +1,13 @@
 """Criteria: the same loss by other ways, schedules, and what is counted."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
 from asrkit.losses.criterion import Encoded
+from asrkit.losses.exact import OF_JUMPS, summarize_jumps
 from asrkit.losses.full import FullLossConfig
 from asrkit.losses.fused import FusedLossConfig
 from asrkit.losses.pruned import PrunedLossConfig, Scales
@@ -21,7 +23,7 @@ from asrkit.utils.training_progress import TrainingProgress
 V = 9
 
 
-def make_model(hat=False):
+def make_model(hat=False, durations=()):
     torch.manual_seed(0)
     encoder = ConformerConfig(
         num_layers=1, dim=16, num_heads=2, ff_dim=16, kernel_size=3, dropout=0.0,
@@ -30,7 +32,7 @@ def make_model(hat=False):
     return ModelConfig(
         encoder=encoder,
         predictor=PredictorConfig(dim=8, dropout=0.0),
-        joiner=JoinerConfig(dim=8, hat=hat),
+        joiner=JoinerConfig(dim=8, hat=hat, durations=[*durations]),
     ).build(num_bins=80, vocab_size=V)
 
 
@@ -48,9 +50,9 @@ def with_features(batch):
     return replace(batch, feats=feats, feat_lens=4 * batch.enc_lens)
 
 
-def compute(config, *, share=0.0, update=0, train=True, hat=False):
+def compute(config, *, share=0.0, update=0, train=True, hat=False, durations=()):
     """Return loss, stats and the gradient by enc_out and the joiner's parameters."""
-    model = make_model(hat)
+    model = make_model(hat, durations)
     criterion = config.build(model).train(train)
     criterion.announce(TrainingProgress(share, update))
     enc_out, *batch = make_batch()
@@ -105,6 +107,86 @@ def test_the_exact_loss_takes_the_joiners_distribution(hat):
     expected = transducer_loss(log_probs, tokens, enc_lens, token_lens)
     found = compute(FullLossConfig(), hat=hat)[0].stats["transducer"]
     torch.testing.assert_close(found, expected.detach())
+
+
+@pytest.mark.parametrize("hat", [False, True])
+def test_all_exact_losses_train_durations(hat):
+    options = {"omega": 0.0, "sigma": 0.3, "delay_penalty": 0.01}
+    given = {"hat": hat, "durations": [0, 1, 3]}
+    expected = compute(FullLossConfig(**options), **given)
+    for config in (
+        FusedLossConfig(**options),
+        SampleWiseLossConfig(max_cells=20, **options),
+    ):
+        assert_same(compute(config, **given), expected)
+    # Only training takes sigma from the arcs.
+    plain = replace(FullLossConfig(**options), sigma=0.0)
+    validated = compute(FullLossConfig(**options), train=False, **given)
+    assert_same(validated, compute(plain, **given))
+    assert expected[0].loss > validated[0].loss
+
+
+@pytest.mark.parametrize("kind", [FullLossConfig, FusedLossConfig])
+def test_some_batches_train_the_tokens_alone(kind):
+    model = make_model(durations=[0, 1, 3])
+    enc_out, *batch = make_batch()
+    criterion = kind(weights={"transducer": 1.0}, omega=1 - 1e-9).build(model)
+    found = criterion(model, Encoded(enc_out, *batch)).loss
+    found.backward()
+    of_tokens, of_durations = model.joiner.output.weight.grad.split([V, 3])
+    assert of_tokens.any()
+    assert not of_durations.any()
+    enc_proj = model.joiner.enc_proj(enc_out)[:, :, None]
+    pred_proj = model.joiner.pred_proj(model.predictor(batch[1]))[:, None]
+    enc_lens, tokens, token_lens = batch
+    logits = model.joiner(enc_proj, pred_proj)[..., :V]
+    expected = transducer_loss(logits, tokens, enc_lens, token_lens)
+    torch.testing.assert_close(found, expected)
+    # Validation takes the durations.
+    validated = criterion.eval()(model, Encoded(enc_out, *batch)).loss
+    never = kind(weights={"transducer": 1.0}, omega=0.0, sigma=0.0).build(model)
+    torch.testing.assert_close(validated, never(model, Encoded(enc_out, *batch)).loss)
+
+
+@pytest.mark.parametrize("config", [FullLossConfig(), FusedLossConfig()])
+@pytest.mark.parametrize("train", [False, True])
+def test_what_durations_are_like_is_summed(config, train):
+    config = replace(config, omega=0.0, sigma=0.1)
+    output, _ = compute(config, durations=[0, 1, 3], train=train)
+    stats = {name: float(output.stats[name]) for name in OF_JUMPS}
+    # All arcs of a path together move on from the first frame past the last.
+    assert stats["arc_frames"] == pytest.approx(7 + 5 + 4, abs=1e-4)
+    # The expected number of arcs is what a cost of each arc adds to the loss.
+    model, (enc_out, *batch) = make_model(durations=[0, 1, 3]), make_batch()
+    enc_proj = model.joiner.enc_proj(enc_out)[:, :, None]
+    pred_proj = model.joiner.pred_proj(model.predictor(batch[1]))[:, None]
+    logits = model.joiner(enc_proj, pred_proj).double().detach()
+    enc_lens, tokens, token_lens = batch
+    losses = [
+        transducer_loss(
+            logits, tokens, enc_lens, token_lens, durations=(0, 1, 3), sigma=sigma
+        )
+        for sigma in (0.1 * train - 1e-4, 0.1 * train + 1e-4)
+    ]
+    arcs = float(losses[1] - losses[0]) / 2e-4
+    assert stats["arcs"] == pytest.approx(arcs, rel=1e-4)
+    shown = summarize_jumps(stats)
+    assert shown["mean_jump"] == pytest.approx(16 / arcs, rel=1e-4)
+    assert 0 < shown["duration_entropy"] < math.log(3)
+    model.joiner.output.weight.data[V:] = 0.0  # all durations alike
+    model.joiner.output.bias.data[V:] = 0.0
+    stats = config.build(model)(model, with_features(Encoded(*make_batch()))).stats
+    alike = summarize_jumps({name: float(stats[name]) for name in OF_JUMPS})
+    assert alike["duration_entropy"] == pytest.approx(math.log(3), rel=1e-5)
+
+
+def test_without_durations_there_is_nothing_to_say_of_them():
+    output, _ = compute(FusedLossConfig())
+    assert not {*OF_JUMPS} & {*output.stats}
+    assert summarize_jumps({"loss": 1.0}) == {}
+    # Batches of the tokens alone add nothing.
+    output, _ = compute(FusedLossConfig(omega=1 - 1e-9), durations=[0, 1, 3])
+    assert [float(output.stats[name]) for name in OF_JUMPS] == [0.0, 0.0, 0.0]
 
 
 def test_sampling_ends_and_validation_sees_all_tokens():

@@ -30,7 +30,7 @@ LISTS = collate_lists(
 )
 
 
-def make_model(dropout=0.0, hat=False):
+def make_model(dropout=0.0, hat=False, durations=()):
     torch.manual_seed(0)
     encoder = ConformerConfig(
         num_layers=1, dim=16, num_heads=2, ff_dim=16, kernel_size=3, dropout=dropout,
@@ -39,7 +39,7 @@ def make_model(dropout=0.0, hat=False):
     return ModelConfig(
         encoder=encoder,
         predictor=PredictorConfig(dim=8, dropout=dropout),
-        joiner=JoinerConfig(dim=8, hat=hat),
+        joiner=JoinerConfig(dim=8, hat=hat, durations=[*durations]),
     ).build(num_bins=80, vocab_size=V)
 
 
@@ -106,6 +106,25 @@ def test_the_reference_counts_as_the_exact_loss_with_the_joiners_distribution(ha
     torch.testing.assert_close(
         criterion(model, batch).loss, exact.build(model)(model, batch).loss
     )
+
+
+def test_hypotheses_are_scored_by_a_joiners_durations():
+    model, batch = make_model(durations=[0, 1, 3]), make_batch(LISTS)
+    options = {"topology": Topology.REGULAR, "reference_weight": 1.0}
+    found = MbrLossConfig(**options).build(model)(model, batch)
+    exact = FullLossConfig(weights={"transducer": 1.0}).build(model).eval()
+
+    def losses(n):
+        tokens, lens = LISTS.tokens[:, n], LISTS.token_lens[:, n]
+        rows = replace(batch, tokens=tokens[:, : lens.max()], token_lens=lens)
+        each = exact.criteria["transducer"].losses(model, rows)
+        return each.masked_fill(LISTS.counts <= n, torch.inf)
+
+    scores = torch.stack([losses(n) for n in range(3)], dim=1)
+    posterior = (-2.5 * (scores - LISTS.lm_scores)).softmax(dim=1)
+    risk = (posterior * LISTS.risks).sum()
+    torch.testing.assert_close(found.stats["expected_risk"], risk.detach())
+    torch.testing.assert_close(found.loss, risk + scores[:, 0].sum())
 
 
 def test_references_without_a_path_are_counted():

@@ -8,6 +8,7 @@ from asrkit.losses.full import FullLossConfig
 from asrkit.losses.pruned import PrunedLossConfig
 from asrkit.losses.sample_wise import SampleWiseLossConfig
 from asrkit.losses.sampled import SampledLossConfig
+from asrkit.models.joiner import JoinerConfig
 from asrkit.pipeline.components import COMPONENTS
 from asrkit.pipeline.memory.model import Costs, Measured, fit
 from asrkit.pipeline.memory.shapes import Shape
@@ -23,6 +24,9 @@ def shape(batch, frames, labels):
 def test_terms_are_counted_from_the_lengths():
     costs = Costs(FullLossConfig(), vocab_size=500, joiner_dim=64)
     assert costs.terms(BATCH) == (1.0, 200.0, 200.0 * 31 * (500 + 64 + 8))
+    joiner = JoinerConfig(dim=64, durations=[0, 1, 2])
+    jumping = Costs.of(FullLossConfig(), joiner, 500).lattice(BATCH)
+    assert jumping == 200.0 * 31 * (500 + 3 + 64 + 8 * (1 + 3))
     padded = Costs(PrunedLossConfig(), 500, 64).lattice(BATCH)
     assert padded == 200.0 * 31 * 8
 

@@ -12,6 +12,7 @@ from asrkit.decoding.transcripts.alignment import align_by_ctc
 from asrkit.losses.ctc import CtcLossConfig
 from asrkit.losses.full import FullLossConfig
 from asrkit.losses.mbr import MbrLossConfig
+from asrkit.models.joiner import JoinerConfig
 from asrkit.pipeline.decode.choose_search import validation_search
 from asrkit.pipeline.tasks.moved_labels import LABELS_MOVED, MovedLabels
 from asrkit.pipeline.tasks.validation import Validation, scalar_names
@@ -35,7 +36,7 @@ def validation(loss, moved=None, unit=ErrorUnit.WORD):
     texts = SimpleNamespace(tokens="abcdefg", decode=lambda ids: "x" * len(ids))
     return Validation(
         batches=batches,
-        search=validation_search(GreedyConfig(), loss).build(),
+        search=validation_search(GreedyConfig(), loss, JoinerConfig()).build(),
         tokenizer=texts,
         unit=unit,
         world=ALONE,
