@@ -144,9 +144,15 @@ CHANGING = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", [[], CHANGING], ids=["default", "changing"])
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path, loss):
-    settings = ["num_epochs=12", "trainer.validate_every=12", *loss]
+@pytest.mark.parametrize(
+    "changes",
+    [[], CHANGING, ["encoder.subsampling=8"]],
+    ids=["default", "changing", "eightfold"],
+)
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
+    manifests, tmp_path, changes
+):
+    settings = ["num_epochs=12", "trainer.validate_every=12", *changes]
     whole = train(manifests, tmp_path / "whole", *settings)
     assert whole.returncode == 0, whole.stderr
     exp_dir = tmp_path / "killed"
