@@ -37,7 +37,8 @@ def check_contract(model: AsrModel, features: Fbank) -> None:
     if model.encoder.subsampling != SUBSAMPLING:
         raise InputError(
             f"this encoder makes one frame of {model.encoder.subsampling}; sherpa-onnx "
-            f"takes all models for {SUBSAMPLING} and would report wrong times"
+            f"takes all models for {SUBSAMPLING} and would report wrong times: train "
+            "what is to be exported with encoder.subsampling=4"
         )
     if model.joiner.durations:
         raise InputError(

@@ -32,8 +32,9 @@ class EncoderChunksConfig:
     """
 
     sizes: list[int | None] = field(default_factory=list)
-    """Encoder frames (40 ms each) of a chunk, e.g. [8, 16, 32, null]; null: the whole
-    utterance. None of them: always the whole utterance."""
+    """Encoder frames (40 ms each, 80 with `subsampling=8`) of a chunk, e.g.
+    [8, 16, 32, null]; null: the whole utterance. None of them: always the whole
+    utterance."""
     left: list[int | None] = field(default_factory=lambda: [None])
     """Chunks before its own that a frame's attention sees, e.g. [2, 4, null]; null:
     all of them. Streams need a number, and a model that has met it."""

@@ -16,7 +16,7 @@ from asrkit.models.convolution import ConvolutionModule
 from asrkit.models.dropout import Dropout
 from asrkit.models.encoder import EncoderConfig
 from asrkit.models.stream_state import BlockState, StreamState
-from asrkit.models.subsampling import FACTOR, PAST, ConvSubsampling, subsampled_lens
+from asrkit.models.subsampling import FACTORS, ConvSubsampling, subsampled_lens
 from asrkit.utils.lengths import IntOrTensor, make_pad_mask
 from asrkit.utils.ranges import check_range
 
@@ -45,11 +45,15 @@ class ConformerConfig(EncoderConfig):
     ff_dim: int = 2048
     """Inner dimension of the feed-forward modules."""
     kernel_size: int = 31
-    """Frames that the depthwise convolution spans (odd; 25 frames a second)."""
+    """Frames that the depthwise convolution spans (odd; of 40 ms, or 80 with
+    `subsampling=8`)."""
     dropout: float = 0.1
     """Dropout probability of every module."""
     positions: Positions = Positions.ROTARY
     """ROTARY or RELATIVE."""
+    subsampling: int = 4
+    """Feature frames to an encoder frame: 4, or 8 as in FastConformer: half the frames,
+    fewer than characters of speech."""
     subsampling_channels: int = 128
     """Channels of the convolutional subsampling."""
     checkpoint_activations: bool = False
@@ -68,17 +72,16 @@ class ConformerConfig(EncoderConfig):
                 f"encoder.dim {self.dim} must be a multiple of 2 * encoder.num_heads "
                 f"({2 * self.num_heads})"
             )
+        if self.subsampling not in FACTORS:
+            raise ValueError(
+                f"encoder.subsampling must be 4 or 8, got {self.subsampling}"
+            )
         if self.kernel_size % 2 == 0:
             raise ValueError(f"encoder.kernel_size must be odd, got {self.kernel_size}")
 
-    @property
-    def subsampling(self) -> int:
-        """Feature frames to an encoder frame."""
-        return FACTOR
-
     def output_lens(self, lens: IntOrTensor) -> IntOrTensor:
         """Return the encoder frames, T, of `lens` feature frames, T_in."""
-        return subsampled_lens(lens)
+        return subsampled_lens(lens, self.subsampling)
 
     def build(self, num_bins: int) -> "Conformer":
         """Make the encoder for features of `num_bins` bins."""
@@ -91,6 +94,7 @@ class ConformerConfig(EncoderConfig):
             kernel_size=self.kernel_size,
             dropout=self.dropout,
             positions=self.positions,
+            subsampling=self.subsampling,
             subsampling_channels=self.subsampling_channels,
             checkpoint_activations=self.checkpoint_activations,
             chunkings=self.chunks.pool(),
@@ -98,7 +102,7 @@ class ConformerConfig(EncoderConfig):
 
 
 class Conformer(nn.Module):
-    """Convolutional subsampling by 4 and a stack of conformer blocks.
+    """Convolutional subsampling by 4 or 8 and a stack of conformer blocks.
 
     All normalization is over one frame's channels, so that an utterance's output
     does not depend on its batch. Arguments as in `ConformerConfig`, but for
@@ -118,14 +122,18 @@ class Conformer(nn.Module):
         dropout: float,
         positions: Positions,
         subsampling_channels: int,
+        subsampling: int = 4,
         checkpoint_activations: bool = False,
         chunkings: Sequence[Chunking | None] = (),
     ) -> None:
         super().__init__()
         self.output_dim = dim
+        self.subsampling = subsampling
         self.chunkings = chunkings
         self.checkpoint_activations = checkpoint_activations
-        self.frontend = ConvSubsampling(num_bins, subsampling_channels, dim)
+        self.frontend = ConvSubsampling(
+            num_bins, subsampling_channels, dim, factor=subsampling
+        )
         self.dropout = Dropout(dropout)
         relative = positions is Positions.RELATIVE
         self.attention_class = RelativeAttention if relative else RotaryAttention
@@ -142,14 +150,9 @@ class Conformer(nn.Module):
         )
         self.register_load_state_dict_pre_hook(_read_former_name)
 
-    @property
-    def subsampling(self) -> int:
-        """Feature frames to an encoder frame."""
-        return FACTOR
-
     def output_lens(self, lens: IntOrTensor) -> IntOrTensor:
         """Return the encoder frames, T, of `lens` feature frames, T_in."""
-        return subsampled_lens(lens)
+        return subsampled_lens(lens, self.subsampling)
 
     def forward(self, feats: Tensor, feat_lens: Tensor) -> tuple[Tensor, Tensor]:
         """Encode.
@@ -159,8 +162,8 @@ class Conformer(nn.Module):
             feat_lens: (B,), int64.
 
         Returns:
-            enc_out (B, T, D), T = ceil(T_in / 4), and enc_lens (B,), int64. Frames
-            past enc_lens are undefined.
+            enc_out (B, T, D), T = ceil(T_in / subsampling), and enc_lens (B,), int64.
+            Frames past enc_lens are undefined.
         """
         return self.encode_chunks(feats, feat_lens, self._draw())
 
@@ -192,7 +195,7 @@ class Conformer(nn.Module):
         heads, past = block.attention.num_heads, block.convolution.past
         shape = (batch_size, heads, left * size, self.output_dim // heads)
         return StreamState(
-            weight.new_zeros(batch_size, PAST, self.frontend.num_bins),
+            weight.new_zeros(batch_size, self.frontend.past, self.frontend.num_bins),
             tuple(
                 BlockState(
                     weight.new_zeros(shape),

@@ -35,7 +35,7 @@ class StreamState:
     """
 
     feats: Tensor
-    """Feature frames that the subsampling still needs, (B, 3, F)."""
+    """Feature frames that the subsampling still needs, (B, subsampling - 1, F)."""
     blocks: tuple[BlockState, ...]
     """Of each block."""
     processed: Tensor

@@ -145,12 +145,19 @@ CHANGING = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "loss",
-    [[], CHANGING, ["joiner=tdt", "loss.omega=0.5"]],
-    ids=["default", "changing", "durations"],
+    "changes",
+    [
+        [],
+        CHANGING,
+        ["joiner=tdt", "loss.omega=0.5"],
+        ["encoder.subsampling=8"],
+    ],
+    ids=["default", "changing", "durations", "eightfold"],
 )
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights(manifests, tmp_path, loss):
-    settings = ["num_epochs=12", "trainer.validate_every=12", *loss]
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
+    manifests, tmp_path, changes
+):
+    settings = ["num_epochs=12", "trainer.validate_every=12", *changes]
     whole = train(manifests, tmp_path / "whole", *settings)
     assert whole.returncode == 0, whole.stderr
     exp_dir = tmp_path / "killed"

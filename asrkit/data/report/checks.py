@@ -57,6 +57,7 @@ class Checks:
         subsampling: Feature frames to an encoder frame, for messages.
         max_symbols_per_frame: Labels that a frame can emit; None for any number.
         repeats_need_frame: Whether equal neighbours need a blank in between (CTC).
+        limited_by: What allows no more labels, for messages, e.g. CTC.
         min_duration: In seconds; shorter utterances are too short.
         max_duration_of_utterance: In seconds; longer utterances are too long.
         max_tokens_per_second: More are not speech; the lattice would be huge.
@@ -66,6 +67,7 @@ class Checks:
     subsampling: int
     max_symbols_per_frame: int | None
     repeats_need_frame: bool
+    limited_by: str
     min_duration: float | None
     max_duration_of_utterance: float | None
     max_tokens_per_second: float | None

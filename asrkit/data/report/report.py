@@ -64,6 +64,7 @@ def make_report(
     sampling_rate: int | None = None,
     max_symbols_per_frame: int | None = None,
     repeats_need_frame: bool = False,
+    limited_by: str = "",
     min_duration: float | None = None,
     max_duration_of_utterance: float | None = None,
     max_tokens_per_second: float | None = None,
@@ -89,6 +90,7 @@ def make_report(
         max_symbols_per_frame: Labels that the topology lets a frame emit: None for
             any number (regular), 1 for monotonic and CTC.
         repeats_need_frame: Whether a repeated label needs a blank in between (CTC).
+        limited_by: What allows no more labels, for messages, e.g. CTC.
         min_duration: In seconds; shorter utterances are left out.
         max_duration_of_utterance: In seconds; longer utterances are left out.
         max_tokens_per_second: Utterances with more are left out.
@@ -102,6 +104,7 @@ def make_report(
         subsampling=subsampling,
         max_symbols_per_frame=max_symbols_per_frame,
         repeats_need_frame=repeats_need_frame,
+        limited_by=limited_by,
         min_duration=min_duration,
         max_duration_of_utterance=max_duration_of_utterance,
         max_tokens_per_second=max_tokens_per_second,
@@ -123,7 +126,7 @@ def make_report(
             for one in (*facts.no_utterances, *facts.left_out)
         ],
         kept=[utterance for facts in all_facts for utterance in facts.kept],
-        warnings=list_warnings(all_facts, tokenizer.vocab_size, sampling_rate),
+        warnings=list_warnings(all_facts, tokenizer.vocab_size, sampling_rate, checks),
     )
 
 

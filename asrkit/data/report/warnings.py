@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from asrkit.data.report.checks import LEFT_OUT, DataProblem, Role
+from asrkit.data.report.checks import LEFT_OUT, Checks, DataProblem, Role
 from asrkit.data.report.parts import PartFacts, piece_share
 from asrkit.text.round_trip import Change, describe_change, name_characters
 from asrkit.text.two_ways import Letters
@@ -13,6 +13,9 @@ from asrkit.utils.errors import some
 _MOST_EXAMPLES = 3
 _MOST_LISTED = 10
 _LOW_COVERAGE = 0.5
+_CROWDED = 0.01
+"""Where more of train has more labels than frames, they are too many, not its texts
+wrong."""
 _Thing = TypeVar("_Thing")
 
 _ADVICE = {
@@ -45,7 +48,10 @@ _ADVICE = {
 
 
 def list_warnings(
-    all_facts: Sequence[PartFacts], vocab_size: int, sampling_rate: int | None
+    all_facts: Sequence[PartFacts],
+    vocab_size: int,
+    sampling_rate: int | None,
+    checks: Checks,
 ) -> list[str]:
     """Return what is odd about the corpus, the most telling first.
 
@@ -53,6 +59,7 @@ def list_warnings(
         all_facts: What was collected of each part.
         vocab_size: Pieces of the tokenizer, the special ones included.
         sampling_rate: Hz of the features; None: what is resampled is not told.
+        checks: What the utterances had to fulfil.
     """
     train = [facts for facts in all_facts if facts.role is Role.TRAIN]
     return [
@@ -60,6 +67,7 @@ def list_warnings(
         *_shared_speakers(train, all_facts),
         *_shared_sentences(train, all_facts),
         *_problems(all_facts),
+        *_crowded(train, vocab_size, checks),
         *_cuts(all_facts),
         *_two_ways(all_facts),
         *_homophones(all_facts),
@@ -142,6 +150,23 @@ def _problems(all_facts: Sequence[PartFacts]) -> list[str]:
                 title += f" ({_most_changed(all_facts)})"
             warnings.append(f"{title}: {'; '.join(found)}. {_ADVICE[problem]}")
     return warnings
+
+
+def _crowded(train: Sequence[PartFacts], vocab_size: int, checks: Checks) -> list[str]:
+    """Say what to do where many utterances have more labels than frames."""
+    count = sum(
+        DataProblem.NO_PATH in one.problems for facts in train for one in facts.left_out
+    )
+    total = sum(len(facts.durations) for facts in train)
+    if not checks.limited_by or count <= _CROWDED * total:
+        return []
+    return [
+        f"{100 * count / total:.1f} % of train has more labels than frames: with "
+        f"{checks.limited_by} a frame, one of {checks.subsampling} feature frames, "
+        f"cannot hold several labels, and V = {vocab_size} makes many. Train with "
+        "loss.topology=REGULAR and without CTC, or make fewer labels (BPE, a larger "
+        "tokenizer.vocab_size), or more frames (a smaller encoder.subsampling)."
+    ]
 
 
 def _found(facts: PartFacts, problem: DataProblem) -> list[str]:

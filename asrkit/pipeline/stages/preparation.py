@@ -121,7 +121,9 @@ def report_data(
     # between repeats.
     losses = [view.loss for view in trained]
     repeats = any("ctc" in loss.trained for loss in losses)
-    monotonic = any(loss.paths not in (None, Topology.REGULAR) for loss in losses)
+    paths = {loss.paths for loss in losses} - {Topology.REGULAR}
+    limits = ["CTC"] if repeats else []
+    limits += [topology.name for topology in Topology if topology in paths]
     encoders = [view.encoder for view in trained] or [config.encoder]
     coarsest = max(encoders, key=lambda encoder: encoder.subsampling)
     rate = config.features.sampling_rate
@@ -132,8 +134,9 @@ def report_data(
         frames_of=lambda seconds: encoder_frames(seconds, rate, coarsest),
         subsampling=coarsest.subsampling,
         sampling_rate=rate,
-        max_symbols_per_frame=1 if repeats or monotonic else None,
+        max_symbols_per_frame=1 if limits else None,
         repeats_need_frame=repeats,
+        limited_by=" and ".join(limits),
         min_duration=data.min_seconds,
         max_duration_of_utterance=data.max_seconds,
         max_tokens_per_second=data.max_tokens_per_second,

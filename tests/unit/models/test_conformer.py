@@ -11,6 +11,7 @@ from asrkit.models.conformer import ConformerConfig, Positions
 from asrkit.models.dropout import Dropout
 from asrkit.models.subsampling import ConvSubsampling, subsampled_lens
 from asrkit.pipeline.components import COMPONENTS
+from tests.unit.test_config import make
 
 
 def small(positions, **changes):
@@ -22,12 +23,15 @@ def small(positions, **changes):
 
 
 @pytest.mark.parametrize("positions", list(Positions))
-def test_padding_does_not_leak(positions):
-    encoder = small(positions).eval()
+@pytest.mark.parametrize(
+    ("factor", "expected"), [(4, [16, 11, 2, 1]), (8, [8, 6, 1, 1])]
+)
+def test_padding_does_not_leak(positions, factor, expected):
+    encoder = small(positions, subsampling=factor).eval()
     lens = torch.tensor([61, 44, 7, 1])
     feats = torch.randn(4, 61, 20)
     together, enc_lens = encoder(feats, lens)
-    assert enc_lens.tolist() == [16, 11, 2, 1]
+    assert enc_lens.tolist() == expected
     for b, length in enumerate(lens.tolist()):
         alone, _ = encoder(feats[b : b + 1, :length], lens[b : b + 1])
         torch.testing.assert_close(
@@ -47,13 +51,40 @@ def test_no_gradient_comes_from_padding(positions):
     assert not feats.grad[0].any()
 
 
-@pytest.mark.parametrize("length", range(1, 14))
-def test_subsampling_gives_a_quarter_rounded_up(length):
-    front = ConvSubsampling(20, 4, 8)
-    out, lens = front(torch.randn(1, length, 20), torch.tensor([length]))
-    assert out.shape == (1, math.ceil(length / 4), 8)
-    assert lens.tolist() == [math.ceil(length / 4)]
-    assert subsampled_lens(torch.tensor([length])).tolist() == lens.tolist()
+@pytest.mark.parametrize("factor", [4, 8])
+@pytest.mark.parametrize("num_bins", [20, 80])
+def test_subsampling_gives_its_share_rounded_up(factor, num_bins):
+    front = ConvSubsampling(num_bins, 4, 6, factor)
+    for length in range(1, 41):
+        out, lens = front(torch.randn(1, length, num_bins), torch.tensor([length]))
+        assert out.shape == (1, math.ceil(length / factor), 6)
+        assert lens.tolist() == [math.ceil(length / factor)]
+        assert subsampled_lens(torch.tensor([length]), factor).tolist() == lens.tolist()
+
+
+@pytest.mark.parametrize("factor", [4, 8])
+def test_a_frame_sees_none_beyond_its_own(factor):
+    front = ConvSubsampling(20, 4, 6, factor).double()
+    feats = torch.randn(1, 60, 20, dtype=torch.float64, requires_grad=True)
+    out, _ = front(feats, torch.tensor([60]))
+    for t in (0, 2, 4):
+        (grad,) = torch.autograd.grad(out[0, t].sum(), feats, retain_graph=True)
+        seen = grad[0].any(dim=1).nonzero().flatten().tolist()
+        first, last = factor * t - (factor - 1), factor * t + (factor - 1)
+        assert seen == list(range(max(first, 0), last + 1))
+
+
+def test_fastconformer_has_the_published_size():
+    # "Around 115M", BPE of 1024 (NVIDIA's FastConformer-Transducer L): an encoder, an
+    # LSTM of 640 on embeddings of 640, and a joiner of 640.
+    V, H = 1025, 640
+    predictor = V * H + 4 * H * (2 * H + 2)
+    joiner = (512 + 1) * H + (H + 1) * H + (H + 1) * V
+    config = make("encoder=fastconformer_105m", "encoder.positions=RELATIVE").encoder
+    with torch.device("meta"):
+        encoder = config.build(80)
+    size = sum(one.numel() for one in encoder.parameters())
+    assert size + predictor + joiner == pytest.approx(115e6, rel=0.01)
 
 
 def test_rotary_scores_depend_on_the_distance_only():
@@ -109,6 +140,8 @@ def test_bad_sizes_are_named():
         ConformerConfig(kernel_size=4)
     with pytest.raises(ValueError, match="multiple of 2"):
         ConformerConfig(dim=20, num_heads=4)
+    with pytest.raises(ValueError, match=r"encoder\.subsampling must be 4 or 8, got 6"):
+        ConformerConfig(subsampling=6)
 
 
 def pass_through(encoder, feats, feat_lens):

@@ -13,8 +13,9 @@ CHUNKS = [(1, 0), (1, 5), (2, 2), (3, 1), (4, 0), (8, 2), (16, 1)]
 
 @pytest.mark.parametrize("positions", list(Positions))
 @pytest.mark.parametrize(("size", "left"), CHUNKS)
-def test_chunk_by_chunk_equals_the_whole_pass(positions, size, left):
-    encoder = build(positions).eval()
+@pytest.mark.parametrize("factor", [4, 8])
+def test_chunk_by_chunk_equals_the_whole_pass(positions, size, left, factor):
+    encoder = build(positions, subsampling=factor).eval()
     for length in (1, 3, 64, 97, 130):
         feats = torch.randn(length, BINS)
         streams = Streams(encoder, 1, size=size, left=left)
@@ -23,8 +24,9 @@ def test_chunk_by_chunk_equals_the_whole_pass(positions, size, left):
 
 
 @pytest.mark.parametrize("positions", list(Positions))
-def test_streams_begin_and_end_when_they_like_in_packets_of_any_size(positions):
-    encoder = build(positions).eval()
+@pytest.mark.parametrize("factor", [4, 8])
+def test_streams_begin_and_end_when_they_like_in_packets_of_any_size(positions, factor):
+    encoder = build(positions, subsampling=factor).eval()
     size, left = 4, 2
     streams = Streams(encoder, 3, size=size, left=left)
     # Of each row: utterances one after another.

@@ -121,6 +121,10 @@ def test_nothing_else_knows_the_frame_rate(factor, manifests, tmp_path, monkeypa
     if factor == 8:
         reason = "5 tokens need 5 encoder frames, 0.15 s have 1 (subsampling 8)"
         assert reason in (exp / "left_out.tsv").read_text()
+        report = " ".join((exp / "data_report.txt").read_text().split())
+        assert "20.0 % of train has more labels than frames: with CTC and MONOT" in (
+            report
+        )
 
     recognizer = load_recognizer(
         exp / "ctc" / "checkpoints" / "best.pt", CPU,

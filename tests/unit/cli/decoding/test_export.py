@@ -113,6 +113,12 @@ def test_features_that_sherpa_onnx_lacks_are_refused(run, monkeypatch):
         run()
 
 
+def test_frames_that_sherpa_onnx_lacks_are_refused(run, tmp_path_factory):
+    exp = make_run(tmp_path_factory.mktemp("exp"), "encoder.subsampling=8", MONOTONIC)
+    with pytest.raises(InputError, match=r"one frame of 8; .* encoder\.subsampling=4"):
+        run(exp=exp)
+
+
 def test_tokens_in_a_row_that_are_no_text_are_named(caplog):
     lexicon = b"YES Y EH S\nNO N OW\n"
     tokens = ["<blk>", "<sos/eos>", "<unk>", "Y", "EH", "S#", "N", "OW#"]

@@ -1,14 +1,19 @@
 """Pieces cover their utterances, with labels and contexts of the whole."""
 
+import functools
+
 import pytest
 import torch
 
 from asrkit.data.features.chunks import ChunkConfig, Chunker
 from asrkit.models.predictor import PredictorConfig
-from asrkit.models.subsampling import FACTOR, ConvSubsampling, subsampled_lens
+from asrkit.models.subsampling import ConvSubsampling
+from asrkit.models.subsampling import subsampled_lens as lens_by
 from asrkit.transducer.frame_wise import frame_contexts
 
 V = 7
+FACTOR = 4
+subsampled_lens = functools.partial(lens_by, factor=FACTOR)
 BY_FOUR = {"subsampling": FACTOR, "output_lens": subsampled_lens}
 LENS = [1, 16, 17, 40, 63, 64, 65, 100]
 
@@ -102,7 +107,7 @@ def test_context_of_every_frame_is_that_of_the_whole_utterance(context_size, sha
 def test_lengths_are_those_of_the_subsampling():
     feats, feat_lens, alignment = draw(LENS)
     chunks = Chunker(16, 8, context_size=1, **BY_FOUR)(feats, feat_lens, alignment)
-    subsampling = ConvSubsampling(3, 2, 4)
+    subsampling = ConvSubsampling(3, 2, 4, FACTOR)
     out, enc_lens = subsampling(chunks.feats, chunks.feat_lens)
     assert out.shape[1] == chunks.alignment.shape[1]
     beyond = torch.arange(out.shape[1]) >= enc_lens[:, None]

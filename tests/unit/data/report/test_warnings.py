@@ -8,7 +8,7 @@ import pytest
 from asrkit.text.bpe import BpeTokenizerConfig
 from asrkit.text.char import CharTokenizerConfig
 from asrkit.text.phone import PhoneTokenizerConfig
-from tests.unit.data.report.reports import LIMITS, clean, make_cut, report_on
+from tests.unit.data.report.reports import LIMITS, TOKENIZER, clean, make_cut, report_on
 from tests.unit.text.scripts import SCRIPTS, bpe_of_icefall
 
 
@@ -34,6 +34,24 @@ def test_warnings_name_problem_part_count_fate_examples_and_advice():
     )
     (clipped,) = warnings_of(report, "Clipped audio")
     assert "audio: 1 of dev kept (d). Lower" in clipped
+
+
+def test_labels_too_many_for_the_frames_get_advice_where_they_are_many():
+    # Two frames a second.
+    limits = {"max_symbols_per_frame": 1, "limited_by": "MONOTONIC"}
+    dense = [make_cut("x", "ABCDE"), make_cut("y", "ABCDE")]
+    few = clean("train", 198)
+    for cut in few:
+        cut.supervisions[0].text = "A"
+    assert not warnings_of(report_on(limits, train=[*few, *dense]), "1.0 %")
+    (said,) = warnings_of(report_on(limits, train=[*few[:-1], *dense]), "1.0 %")
+    assert said == (
+        "1.0 % of train has more labels than frames: with MONOTONIC a frame, one of 4 "
+        f"feature frames, cannot hold several labels, and V = {TOKENIZER.vocab_size} "
+        "makes many. Train with loss.topology=REGULAR and without CTC, or make fewer "
+        "labels (BPE, a larger tokenizer.vocab_size), or more frames (a smaller "
+        "encoder.subsampling)."
+    )
 
 
 def test_clean_corpus_gives_no_warning():
