@@ -226,6 +226,13 @@ class LossConfig(ABC):
             joiner_dim: J.
         """
 
+    def joiner_outputs(self, frames: int, labels: int, vocab_size: int) -> float:
+        """Return how many outputs of the joiner an utterance's loss looks at.
+
+        That is what its time grows with; a cell a frame, unless a loss says otherwise.
+        """
+        return float(frames * vocab_size)
+
     def without_search(self) -> "LossConfig":
         """Return the same loss on lists that are given."""
         return self

@@ -182,6 +182,10 @@ class PrunedLossConfig(TransducerLossConfig):
         """Return those of the simple loss: the band has a fixed size a frame."""
         return float(shape.B * shape.T * (shape.U + 1) * CELL_NUMBERS)
 
+    def joiner_outputs(self, frames: int, labels: int, vocab_size: int) -> float:
+        """Return those of the band."""
+        return float(frames * min(self.s_range, labels + 1) * vocab_size)
+
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
         return PrunedCriterion(

@@ -162,6 +162,12 @@ class SampledLossConfig(TransducerLossConfig):
             drawn_from = shape.B * vocab_size
         return float(2 * rows * joiner_dim + drawn_from)
 
+    def joiner_outputs(self, frames: int, labels: int, vocab_size: int) -> float:
+        """Return those of a sample, and at the end of all tokens."""
+        everything = super().joiner_outputs(frames, labels, vocab_size)
+        sample = min(1 + labels + self.num_samples, vocab_size) / vocab_size
+        return everything * (self.until * sample + 1 - self.until)
+
     def transducer(self, model: AsrModel) -> Criterion:
         """Make the loss."""
         return SampledCriterion(

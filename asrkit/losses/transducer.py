@@ -101,6 +101,10 @@ class TransducerLossConfig(LossConfig):
                 f"loss.backend={self.backend.name} knows no durations; choose AUTO"
             )
 
+    def joiner_outputs(self, frames: int, labels: int, vocab_size: int) -> float:
+        """Return those of the whole lattice."""
+        return float(frames * (labels + 1) * vocab_size)
+
     @property
     def paths(self) -> Topology | None:
         """Paths through the lattice that it trains."""

@@ -220,3 +220,18 @@ def test_a_misspelt_scalar_ends_the_run_before_it_begins(manifests, tmp_path):
     assert done.returncode == 2
     assert "stage ctc: until.scalar: no 'lables_moved' here" in done.stderr
     assert not (tmp_path / "run" / "ctc" / "checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_the_pipeline_is_chosen_and_kept(manifests, tmp_path):
+    exp_dir, settings = tmp_path / "auto", ["pipeline=auto", "num_updates=2"]
+    first = train(manifests, exp_dir, *settings)
+    assert first.returncode == 0, first.stderr
+    assert "pipeline=auto: single, since the full sum makes" in first.stderr
+    assert (exp_dir / "train" / "done").is_file()
+    again = train(manifests, exp_dir, *settings)
+    assert again.returncode == 0, again.stderr
+    assert f"single, as decided in {exp_dir}" in again.stderr
+    assert "stage train is done" in again.stderr
+    sweep = train(manifests, tmp_path / "sweep", *settings, "seed=1,2", "-m")
+    assert "pipeline=auto does not go with -m" in sweep.stderr

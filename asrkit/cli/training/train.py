@@ -12,13 +12,15 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from asrkit.cli.compose import CONF_DIR, run_with_config
+from asrkit.cli.compose import CONF_DIR, compose_config, run_with_config
 from asrkit.cli.logs import note_failure, start_logging
+from asrkit.pipeline.choose_pipeline import AUTO, decide_pipeline
 from asrkit.pipeline.config import Config
 from asrkit.pipeline.experiment import is_done
 from asrkit.pipeline.runner import run_pipeline, shown
 from asrkit.pipeline.snapshot import differences
-from asrkit.training.distributed import join_world
+from asrkit.training.distributed import World, join_world
+from asrkit.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +32,12 @@ def main() -> int:
 
 def train(config: Config) -> None:
     """Train with a configuration."""
-    # What a language model would be like is scripts/train_lm.py's to show.
-    plain = {key: value for key, value in shown(config).items() if key != "lm"}
     with join_world(config.trainer.device) as world:
+        if f"pipeline={AUTO}" in sys.argv:
+            config = with_fitting_pipeline(config, world)
         start_logging(Path(config.exp_dir) / "log", "train", world.rank)
+        # What a language model would be like is scripts/train_lm.py's to show.
+        plain = {key: value for key, value in shown(config).items() if key != "lm"}
         if world.is_main and not all(
             is_done(Path(config.exp_dir), name) for name in config.pipeline.order
         ):
@@ -41,6 +45,25 @@ def train(config: Config) -> None:
             show_changes(plain)
         with until_interrupted():
             run_pipeline(config, world)
+
+
+def with_fitting_pipeline(config: Config, world: World) -> Config:
+    """Decide what pipeline=auto is, and compose the configuration anew.
+
+    Raises:
+        InputError: Several configurations are asked for.
+    """
+    if {"-m", "--multirun"} & set(sys.argv):
+        raise InputError(
+            f"pipeline={AUTO} does not go with -m: each run may fit another; name one"
+        )
+    # To the console: composing anew takes away where the log goes.
+    start_logging(None, "train", world.rank)
+    chosen = {f"pipeline={AUTO}": f"pipeline={decide_pipeline(config, world)}"}
+    sys.argv[1:] = [chosen.get(word, word) for word in sys.argv[1:]]
+    composed = compose_config()
+    assert composed is not None  # it was composed before
+    return composed
 
 
 @contextmanager
