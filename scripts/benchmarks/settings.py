@@ -14,7 +14,7 @@ TABLE.yaml says which recipe is run, what all runs have, and what each has of it
 
 So many runs go on at a time, with one thread each, each in DIR/SETTING-SEED; what is
 done is not done again, so that a table can grow. Prints the median updates and minutes
-of all stages, test WER, and its mean and standard deviation over seeds.
+of all stages, the error rate on test, and its mean and standard deviation over seeds.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
         for run in pool.map(Run.go, runs.values()):
             print(f"{run.folder.name}: {run.outcome}", file=sys.stderr, flush=True)
     seeds = ", ".join(map(str, args.seeds))
-    print(f"| setting | updates | minutes | test WER %, seeds {seeds} | mean | sd |")
+    print(f"| setting | updates | minutes | test error %, seeds {seeds} | mean | sd |")
     print("|---|---|---|---|---|---|")
     for name in names:
         print(row(name, [runs[name, seed] for seed in args.seeds]))
@@ -87,15 +87,15 @@ class Run:
 
     @property
     def wer(self) -> float | None:
-        """Test WER in percent; None if the run has not come to its end."""
+        """Error rate on test in percent; None if the run has not come to its end."""
         rates = read_test_rates(self.folder / "decode/results.json")
         return next((rate.percent for rate in rates.values()), None)
 
     @property
     def outcome(self) -> str:
-        """The WER, or where to look for what went wrong."""
+        """The error rate, or where to look for what went wrong."""
         if self.wer is None:
-            return f"no WER, see {self.folder.with_suffix('.txt')}"
+            return f"no error rate, see {self.folder.with_suffix('.txt')}"
         return f"{self.wer:.2f} %"
 
     def total(self, fact: str) -> float:
