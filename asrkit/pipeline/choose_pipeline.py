@@ -18,6 +18,7 @@ from asrkit.pipeline.config import Config
 from asrkit.pipeline.stages.preparation import (
     encoder_frames,
     ensure_tokenizer,
+    is_one,
     open_parts,
     train_parts,
 )
@@ -92,7 +93,7 @@ def decide_pipeline(config: Config, world: World) -> str:
     config = decide_sampling_rate(config)
     tokenizer = ensure_tokenizer(config, world)
     cuts = open_parts(config, Path(config.data.manifests), train_parts(config))
-    some = itertools.islice(cuts, _LOOKED_AT)
+    some = itertools.islice(filter(is_one, cuts), _LOOKED_AT)
     work = count_work(
         config,
         tokenizer,

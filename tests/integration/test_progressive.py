@@ -233,5 +233,6 @@ def test_the_pipeline_is_chosen_and_kept(manifests, tmp_path):
     assert again.returncode == 0, again.stderr
     assert f"single, as decided in {exp_dir}" in again.stderr
     assert "stage train is done" in again.stderr
-    sweep = train(manifests, tmp_path / "sweep", *settings, "seed=1,2", "-m")
+    several = ["seed=1,2", f"hydra.sweep.dir={tmp_path}/sweep", "-m"]
+    sweep = train(manifests, tmp_path / "several", *settings, *several)
     assert "pipeline=auto does not go with -m" in sweep.stderr
